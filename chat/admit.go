@@ -1,0 +1,193 @@
+package chat
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"github.com/google/uuid"
+)
+
+type admitStore interface {
+	// Admission loads what the decisions of a conversation need.
+	Admission(ctx context.Context, c Conversation) (Admission, error)
+	// Decide records outcomes. With reopen a failed conversation is pending
+	// again. If the conversation is active and owes a welcome text, this
+	// queues it.
+	Decide(ctx context.Context, lease Lease, decisions []Decision, reopen bool) error
+}
+
+// Admission is what is known when sign-ups are decided.
+type Admission struct {
+	Undecided   []UndecidedSignup // oldest first
+	OptedOut    bool
+	Admitted    bool      // an earlier sign-up of this conversation was admitted
+	Wanted      bool      // an earlier sign-up or a text of the person calls for it
+	Owed        bool      // an earlier sign-up was admitted, and no welcome text was queued for it here
+	LastWelcome time.Time // when this person was last welcomed in another conversation; zero: never
+}
+
+// UndecidedSignup is an accepted sign-up without an outcome.
+type UndecidedSignup struct {
+	ID uuid.UUID
+	At time.Time
+}
+
+// Decision gives a sign-up its outcome.
+type Decision struct {
+	SignupID uuid.UUID
+	Outcome  Outcome
+	Reason   string // in plain words; empty for Admitted and Joined
+}
+
+// admit decides every undecided sign-up of the conversation, and sees to the
+// welcome of those that were admitted before their row was merged into this
+// one. A conversation that nothing calls for is closed before Twilio ever hears
+// of it, and in a closed one nothing is decided any more.
+func (s *Service) admit(ctx context.Context, c *Conversation) error {
+	if c.State == Closed {
+		return s.wrapUp(ctx, c)
+	}
+	a, err := s.store.Admission(ctx, *c)
+	if err != nil {
+		return err
+	}
+	if len(a.Undecided) > 0 || a.Owed && c.State == Active {
+		reopen := s.reopens(*c)
+		decisions := s.decide(*c, a, reopen)
+		if slices.ContainsFunc(decisions, func(d Decision) bool { return d.Outcome == Joined }) {
+			if err := s.alive(ctx, c); err != nil {
+				return err
+			}
+		}
+		if err := s.store.Decide(ctx, c.Lease, decisions, reopen); err != nil {
+			return err
+		}
+		if reopen {
+			c.State = Pending
+		}
+		for _, d := range decisions {
+			a.Wanted = a.Wanted || d.Outcome.wantsConversation()
+		}
+	}
+	if c.State == Pending && c.SID == "" && !a.Wanted {
+		c.State = Closed
+		return s.store.CloseConversation(ctx, c.Lease, "no sign-up was admitted", false)
+	}
+	return nil
+}
+
+// alive makes sure that a conversation at Twilio still is, before somebody who has
+// just signed up is told nothing because they are in it: webhooks that would have
+// told of its end may be lost. One that has ended is an error as of any call in
+// it; a vanished participant makes it pending.
+func (s *Service) alive(ctx context.Context, c *Conversation) error {
+	if c.SID == "" || c.State != Active && c.State != Pending || c.Paused != "" {
+		return nil
+	}
+	if err := s.room(ctx); err != nil {
+		return err
+	}
+	rc, err := s.twilio.FetchConversation(ctx, string(c.SID))
+	if err != nil {
+		return err
+	}
+	if rc.State == string(Closed) {
+		return &TwilioError{Op: "fetch conversation", Code: 50377, Err: errClosed}
+	}
+	if c.State == Pending { // whoever is missing is about to be added
+		return nil
+	}
+	if err := s.room(ctx); err != nil {
+		return err
+	}
+	people, err := s.twilio.Participants(ctx, c.SID)
+	if err != nil {
+		return err
+	}
+	if slices.ContainsFunc(people, func(p RemoteParticipant) bool { return p.SID == c.ParticipantSID }) {
+		return nil
+	}
+	if err := s.tell(ctx, PolledParticipantRemoved(c.SID, c.ParticipantSID, s.now())); err != nil {
+		return err
+	}
+	c.State, c.ParticipantSID = Pending, ""
+	return nil
+}
+
+// wrapUp sees to what a conversation owed when it was closed. A text that was
+// being sent then is looked for first, so that nobody is welcomed twice.
+func (s *Service) wrapUp(ctx context.Context, c *Conversation) error {
+	unsent, err := s.store.Unsent(ctx, *c)
+	if err != nil {
+		return err
+	}
+	for _, m := range unsent {
+		if m.Status == Sending {
+			if _, err := s.look(ctx, c, m); err != nil {
+				return err
+			}
+		}
+	}
+	return s.store.CloseConversation(ctx, c.Lease, closedAtTwilio, true)
+}
+
+// reopens reports whether a failed conversation may be tried again by now.
+func (s *Service) reopens(c Conversation) bool {
+	return c.State == Failed && s.now().Sub(c.FailedAt) >= s.opts.RetryFailedAfter
+}
+
+// decide applies the rules of admission to every undecided sign-up. With reopen
+// a failed conversation counts as new.
+func (s *Service) decide(c Conversation, a Admission, reopen bool) []Decision {
+	if reopen {
+		c.State, a.Admitted = Pending, false
+	}
+	decisions := make([]Decision, 0, len(a.Undecided))
+	for _, u := range a.Undecided {
+		d := Decision{SignupID: u.ID, Outcome: Admitted}
+		for _, rule := range admissionRules {
+			if reason, objects := rule.ask(s, c, a, u.At); objects {
+				d.Outcome, d.Reason = rule.outcome, reason
+				break
+			}
+		}
+		a.Admitted = a.Admitted || d.Outcome == Admitted
+		decisions = append(decisions, d)
+	}
+	return decisions
+}
+
+// admissionRules in their order; the first that objects to a sign-up of that
+// time names its outcome.
+var admissionRules = []struct {
+	name    string
+	outcome Outcome
+	ask     func(s *Service, c Conversation, a Admission, at time.Time) (reason string, objects bool)
+	fine    string // what there is to say when it does not object
+}{
+	{"policy", Refused, func(s *Service, c Conversation, _ Admission, _ time.Time) (string, bool) {
+		reason := s.refuse(c)
+		return reason, reason != ""
+	}, "a mobile number of a region that is served"},
+	{"earlier failure", SignupFailed, func(_ *Service, c Conversation, _ Admission, _ time.Time) (string, bool) {
+		return "the number failed before and is not tried again yet", c.State == Failed
+	}, "the number has not failed, or may be tried again"},
+	{"opt-out", OptedOut, func(_ *Service, _ Conversation, a Admission, _ time.Time) (string, bool) {
+		return "the person replied STOP; only their START lifts it", a.OptedOut
+	}, "the person has not opted out"},
+	{"first sign-up", Joined, func(_ *Service, _ Conversation, a Admission, _ time.Time) (string, bool) {
+		return "", a.Admitted
+	}, "no sign-up of this conversation was admitted before"},
+	{"welcome cap", Capped, func(s *Service, _ Conversation, a Admission, at time.Time) (string, bool) {
+		capped := s.opts.WelcomeEvery > 0 && !a.LastWelcome.IsZero() && at.Sub(a.LastWelcome) < s.opts.WelcomeEvery
+		return "the number was welcomed a short while ago", capped
+	}, "no other conversation welcomed the number lately"},
+}
+
+// wantsConversation reports whether a sign-up with this outcome needs the
+// conversation at Twilio. An opted-out person's is made too, without a text,
+// so that their START can reach us.
+func (o Outcome) wantsConversation() bool {
+	return o == Admitted || o == Joined || o == OptedOut
+}

@@ -1,0 +1,43 @@
+package chat
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+)
+
+// waiting is the store of a conversation whose account is paused.
+type waiting struct {
+	Store
+	news bool
+}
+
+func (waiting) Lease(context.Context, uuid.UUID, time.Duration) (Lease, bool, error) {
+	return Lease{}, true, nil
+}
+
+func (waiting) Load(context.Context, Lease) (Conversation, error) {
+	return Conversation{State: Pending, SID: "CH", Paused: "suspended", PausedUntil: time.Now().Add(time.Hour)}, nil
+}
+
+func (waiting) Admission(context.Context, Conversation) (Admission, error) { return Admission{}, nil }
+
+func (w waiting) GiveBack(context.Context, Lease, time.Duration, time.Duration) (bool, error) {
+	return w.news, nil
+}
+
+// A wait ends at once when something came while it was decided on.
+func TestAdvanceWaits(t *testing.T) {
+	t.Parallel()
+	for name, news := range map[string]bool{"nothing came": false, "something came": true} {
+		s := New(waiting{news: news}, nil, Options{}, time.Now, slog.New(slog.DiscardHandler))
+		var snooze Snooze
+		if err := s.Advance(t.Context(), uuid.Nil); !errors.As(err, &snooze) || (snooze.After == 0) != news {
+			t.Errorf("%s: got %v", name, err)
+		}
+	}
+}

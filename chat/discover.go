@@ -1,0 +1,57 @@
+package chat
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+)
+
+type discoveryStore interface {
+	// ClaimLook gives one replica the right to look for new conversations if
+	// a look is due, the next one every later. since is up to when they have
+	// been seen. The first time of all there is nothing to be found yet.
+	ClaimLook(ctx context.Context, every time.Duration) (since time.Time, due bool, err error)
+	// FinishLook enqueues an AdoptJob for each conversation that belongs to
+	// no row, counts them, and remembers up to when all have been seen.
+	FinishLook(ctx context.Context, found []RemoteConversation, through time.Time) (unknown int, err error)
+}
+
+// lookOverlap is by how much a look goes back behind the last: clocks differ,
+// and a list may lag behind what was created.
+const lookOverlap = 5 * time.Minute
+
+// discover looks for conversations that Twilio made, when somebody texted us,
+// without our hearing of it, and for those of ours that an earlier state of
+// the database does not know.
+func (s *Service) discover(ctx context.Context) error {
+	since, due, err := s.store.ClaimLook(ctx, s.opts.ReconcileEvery)
+	if err != nil || !due {
+		return err
+	}
+	if err := s.afford(ctx); err != nil {
+		return err
+	}
+	through := s.now()
+	found, err := s.twilio.ConversationsSince(ctx, since.Add(-lookOverlap))
+	if err != nil {
+		return err
+	}
+	unknown, err := s.store.FinishLook(ctx, found, through)
+	if unknown > 0 {
+		s.log.InfoContext(ctx, "found conversations that no webhook told of", "conversations", unknown)
+	}
+	return err
+}
+
+// ReadUniqueName returns the id of the row whose conversation has this unique
+// name, uuid.Nil for a name that no row of ours gives.
+func ReadUniqueName(name string) uuid.UUID {
+	text, ours := strings.CutPrefix(name, uniqueNamePrefix)
+	id, err := uuid.Parse(text)
+	if !ours || err != nil {
+		return uuid.Nil
+	}
+	return id
+}

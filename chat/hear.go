@@ -1,0 +1,53 @@
+package chat
+
+import (
+	"context"
+	"time"
+
+	"github.com/google/uuid"
+)
+
+type hearStore interface {
+	// OtherConversations lists the open conversations at Twilio that the
+	// conversation's person has with other senders of ours.
+	OtherConversations(ctx context.Context, conversation uuid.UUID) ([]OtherConversation, error)
+}
+
+// OtherConversation is where the person may have said STOP as well.
+type OtherConversation struct {
+	SID         ConversationSID
+	GapsChecked int
+}
+
+// freshFor is how long a text may have waited, or what the person said may be
+// known to be complete, before Twilio is asked again.
+const freshFor = time.Minute
+
+// hear is the rule on texts that have waited: one that is older than a minute,
+// because of an outage, a pause or the night, leaves only when everything the
+// person has said to us up to a minute ago has been heard, and a STOP obeyed.
+// Webhooks that would have told of it may be lost. A text that leaves at once,
+// as nearly all do, costs no call by this.
+func (s *Service) hear(ctx context.Context, c *Conversation, m Outgoing) error {
+	now := s.now()
+	if now.Sub(m.CreatedAt) <= freshFor || now.Sub(c.HeardAt) <= freshFor {
+		return nil
+	}
+	others, err := s.store.OtherConversations(ctx, c.ID)
+	if err != nil {
+		return err
+	}
+	for _, other := range others {
+		if err := s.room(ctx); err != nil {
+			return err
+		}
+		texts, err := s.twilio.MessagesAfter(ctx, other.SID, other.GapsChecked)
+		if err != nil && !isGone(err) { // that it is gone is not this conversation's concern
+			return err
+		}
+		if err := s.ingest(ctx, other.SID, texts); err != nil {
+			return err
+		}
+	}
+	return s.pull(ctx, c)
+}

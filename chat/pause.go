@@ -1,0 +1,95 @@
+package chat
+
+import (
+	"context"
+	"log/slog"
+	"time"
+)
+
+type pauseStore interface {
+	// Pause stops the scope: AccountScope, or a sender. The first reason
+	// stays until it is resumed; began tells whether this is the first.
+	Pause(ctx context.Context, scope string, code int, reason string, probe time.Time) (began bool, err error)
+	// ClaimProbe lets exactly one caller through a pause whose probe is due
+	// at now; the next probe is due at next.
+	ClaimProbe(ctx context.Context, sender Phone, now, next time.Time) (claimed bool, err error)
+	// Resume ends the pauses of the account and the sender that a call can
+	// end, and says why sending stays paused, "" if it does not.
+	Resume(ctx context.Context, sender Phone) (still string, err error)
+}
+
+// AccountScope is the pause of everything.
+const AccountScope = "account"
+
+// probe is how often a pause lets one call through to see whether the cause has
+// been repaired, and how soon what is paused asks again.
+func (t Timing) probe() time.Duration { return 2 * t.Rescue }
+
+// pause stops the scope because of an operator's error and puts the work off.
+func (s *Service) pause(ctx context.Context, scope string, te *TwilioError) error {
+	began, err := s.store.Pause(ctx, scope, te.Code, te.Error(), s.now().Add(s.opts.Timing.probe()))
+	if err != nil {
+		return err
+	}
+	if began {
+		s.log.ErrorContext(ctx, sendingPaused, "account", scope == AccountScope, "err", te)
+	}
+	return Snooze{After: s.opts.Timing.probe(), Why: "paused"}
+}
+
+// blocked returns a Snooze while the account or the conversation's sender is
+// paused, except to the one caller whose turn it is to probe.
+func (s *Service) blocked(ctx context.Context, c *Conversation) error {
+	if c.Paused == "" || c.Probing {
+		return nil
+	}
+	now := s.now()
+	if wait := c.PausedUntil.Sub(now); wait > 0 {
+		return Snooze{After: wait, Why: c.Paused}
+	}
+	claimed, err := s.store.ClaimProbe(ctx, c.Sender, now, now.Add(s.opts.Timing.probe()))
+	if err != nil {
+		return err
+	}
+	if !claimed {
+		return Snooze{After: s.opts.Timing.probe(), Why: c.Paused}
+	}
+	c.Probing = true
+	return nil
+}
+
+// sendingPaused is the one alert of a pause.
+const sendingPaused = "sending paused"
+
+// LogPaused alerts operators if an event has just paused a sender.
+func LogPaused(ctx context.Context, log *slog.Logger, r Result) {
+	if r.Paused != "" {
+		log.ErrorContext(ctx, sendingPaused, "account", false, "err", r.Paused)
+	}
+}
+
+// resume ends the pauses after the probe's call worked. Those that carriers
+// brought about stay until a text has arrived: for them the probe goes on.
+func (s *Service) resume(ctx context.Context, c *Conversation) error {
+	if !c.Probing {
+		return nil
+	}
+	still, err := s.store.Resume(ctx, c.Sender)
+	if err != nil {
+		return err
+	}
+	c.Probing, c.Paused = still != "", still
+	if still == "" {
+		s.log.InfoContext(ctx, "sending resumed", "conversation_id", c.ID)
+	}
+	return nil
+}
+
+// sent ends the probe with its text: the next one waits for the next probe,
+// unless nothing is paused any more.
+func (s *Service) sent(ctx context.Context, c *Conversation) error {
+	err := s.resume(ctx, c)
+	c.Probing, c.PausedUntil = false, s.now().Add(s.opts.Timing.probe())
+	c.Sent++
+	return err
+}

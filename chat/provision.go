@@ -1,0 +1,335 @@
+package chat
+
+import (
+	"context"
+	"errors"
+	"strings"
+)
+
+type provisionStore interface {
+	// MarkCreating remembers that a create call is about to begin.
+	MarkCreating(ctx context.Context, lease Lease) error
+	// SaveSID records the conversation at Twilio and applies events parked
+	// for it. It returns ErrHeld when another row of ours has it, and ErrMoved
+	// when this row has texts in another one.
+	SaveSID(ctx context.Context, lease Lease, found Found) error
+	// Merge gives this conversation's sign-ups to the row of the pair that has
+	// sid: that row is opened again, this one closes. It returns ErrNotFound,
+	// and changes nothing, if the row that has it is another pair's.
+	Merge(ctx context.Context, lease Lease, sid ConversationSID) error
+	// Activate records the participant; from now on texts flow. The welcome
+	// text, that of the source where the person signed up first, is queued in
+	// the same transaction if a sign-up was admitted and none was queued here
+	// before.
+	Activate(ctx context.Context, lease Lease, participant ParticipantSID) error
+	// FailConversation ends the attempts for a reason that time does not mend.
+	// Its sign-ups become failed, unless they were welcomed; its queued texts
+	// are cancelled.
+	FailConversation(ctx context.Context, lease Lease, code int, reason string) error
+	// CloseConversation records that the conversation is over. If it owes a
+	// sign-up its outcome or its welcome text, the pair's open row, if need be
+	// a new one, takes over and is woken. A row that is closed already keeps
+	// its reason. A text that was being sent keeps the row's worker awake until
+	// it has been looked for; with looked that was done, or cannot be, and it
+	// becomes failed.
+	CloseConversation(ctx context.Context, lease Lease, reason string, looked bool) error
+}
+
+// ErrHeld: another row of ours has this conversation at Twilio.
+var ErrHeld = errors.New("conversation SID belongs to another row")
+
+// ErrMoved: the row has texts in a conversation at Twilio that the pair has left.
+var ErrMoved = errors.New("the pair is in a newer conversation than the row's texts")
+
+// Found is a conversation at Twilio that becomes a row's.
+type Found struct {
+	SID       ConversationSID
+	Adopted   bool
+	ReplyFrom int             // first index the bot may answer
+	Discard   ConversationSID // one we made and do not use; "" for none
+}
+
+var errClosed = errors.New("closed")
+
+// errForeign: the pair is taken by a conversation of another system.
+var errForeign = errors.New("the number is in a conversation of another system with this sender")
+
+// provision makes the conversation real at Twilio, continuing from whatever
+// an earlier attempt reached: each SID is saved as soon as it is known.
+func (s *Service) provision(ctx context.Context, c *Conversation) error {
+	if c.State != Pending {
+		return nil
+	}
+	if err := s.blocked(ctx, c); err != nil {
+		return err
+	}
+	if c.SID == "" {
+		if err := s.findOrCreate(ctx, c); err != nil {
+			return s.foreign(ctx, c, err)
+		}
+	}
+	if c.State != Pending { // merged into another row
+		return nil
+	}
+	p, err := s.join(ctx, c)
+	if err != nil {
+		return s.foreign(ctx, c, err)
+	}
+	if c.State != Pending {
+		return nil
+	}
+	if err := s.store.Activate(ctx, c.Lease, p.SID); err != nil {
+		return err
+	}
+	c.ParticipantSID, c.State = p.SID, Active
+	s.log.InfoContext(ctx, "conversation active", "conversation_id", c.ID, "conversation_sid", c.SID, "participant_sid", p.SID)
+	return s.resume(ctx, c)
+}
+
+// foreign records that another system has the pair. Its conversation is left
+// as it is.
+func (s *Service) foreign(ctx context.Context, c *Conversation, err error) error {
+	if !errors.Is(err, errForeign) {
+		return err
+	}
+	const pairTaken = 50416
+	c.State = Failed
+	return s.store.FailConversation(ctx, c.Lease, pairTaken, errForeign.Error())
+}
+
+// findOrCreate gets c its conversation at Twilio: the one an earlier attempt
+// made, one the pair is in already, or a new one.
+func (s *Service) findOrCreate(ctx context.Context, c *Conversation) error {
+	if c.CreateAttempted {
+		rc, err := s.fetchOurs(ctx, *c)
+		if err != nil || rc.SID != "" {
+			return errors.Join(err, s.take(ctx, c, Found{SID: rc.SID}))
+		}
+	}
+	if err := errors.Join(s.room(ctx), s.pace.ready(createScope, c.ID, s.opts.CreateEvery)); err != nil {
+		return err
+	}
+	members, err := s.twilio.ConversationsOf(ctx, c.Phone, c.Sender)
+	if err != nil {
+		return err
+	}
+	if len(members) > 0 {
+		return s.adopt(ctx, c, members[0].Conversation, "")
+	}
+	if err := s.pace.take(ctx, createScope, c.ID, s.opts.CreateEvery); err != nil {
+		return err
+	}
+	if err := s.room(ctx); err != nil {
+		return err
+	}
+	if err := s.store.MarkCreating(ctx, c.Lease); err != nil {
+		return err
+	}
+	c.CreateAttempted = true
+	rc, err := s.twilio.CreateConversation(ctx, c.UniqueName)
+	if code(err) == 50353 { // the unique name is taken, and it is ours
+		rc, err = s.twilio.FetchConversation(ctx, c.UniqueName)
+	}
+	if err != nil {
+		return err
+	}
+	return s.take(ctx, c, Found{SID: rc.SID})
+}
+
+// fetchOurs looks for what an earlier create call may have made. A zero SID
+// means that it made nothing.
+func (s *Service) fetchOurs(ctx context.Context, c Conversation) (RemoteConversation, error) {
+	if err := s.room(ctx); err != nil {
+		return RemoteConversation{}, err
+	}
+	rc, err := s.twilio.FetchConversation(ctx, c.UniqueName)
+	var te *TwilioError
+	if errors.As(err, &te) && te.Class() == Gone {
+		return RemoteConversation{}, nil
+	}
+	if err == nil && rc.State == "closed" {
+		return rc, &TwilioError{Op: "fetch conversation", Code: 50377, Err: errClosed}
+	}
+	return rc, err
+}
+
+// take saves the conversation's SID. One that another row of ours has brings
+// that row back instead, and this row's work is over. So it is if the person
+// has written from a new conversation while this row's had lost them: the texts
+// of each count from zero, so the new one gets a row of its own.
+func (s *Service) take(ctx context.Context, c *Conversation, f Found) error {
+	if f.SID == "" {
+		return nil
+	}
+	err := s.store.SaveSID(ctx, c.Lease, f)
+	if errors.Is(err, ErrHeld) {
+		return s.merge(ctx, c, f.SID)
+	}
+	if errors.Is(err, ErrMoved) {
+		return s.move(ctx, c, f.SID)
+	}
+	if err != nil {
+		return err
+	}
+	c.SID, c.Adopted, c.ReplyFrom = f.SID, f.Adopted, max(c.ReplyFrom, f.ReplyFrom)
+	return nil
+}
+
+// merge brings the pair's row back that has the conversation. If another
+// customer's row has it, somebody has put both into one conversation, and it is
+// not ours to share.
+func (s *Service) merge(ctx context.Context, c *Conversation, sid ConversationSID) error {
+	err := s.store.Merge(ctx, c.Lease, sid)
+	switch {
+	case errors.Is(err, ErrNotFound):
+		return errForeign
+	case err == nil:
+		c.State = Closed
+	}
+	return err
+}
+
+// move leaves the person's newer conversation to a row of its own, which ends c.
+// One that has ended since ends nothing: the pair is free again.
+func (s *Service) move(ctx context.Context, c *Conversation, to ConversationSID) error {
+	if err := s.Adopt(ctx, to); err != nil {
+		return err
+	}
+	held, err := s.store.Held(ctx, to)
+	if err != nil {
+		return err
+	}
+	if !held {
+		return &TwilioError{Op: "add participant", Code: 20409, Err: errors.New("the newer conversation is gone again")}
+	}
+	c.State = Closed
+	return nil
+}
+
+// adopt takes over a conversation that holds the pair, if it is ours to take.
+// discard names the one we made in vain, "" if none.
+func (s *Service) adopt(ctx context.Context, c *Conversation, rc RemoteConversation, discard ConversationSID) error {
+	f := Found{SID: rc.SID, Adopted: rc.UniqueName != c.UniqueName, Discard: discard}
+	if f.Adopted && !strings.HasPrefix(rc.UniqueName, uniqueNamePrefix) {
+		if err := s.unclaimed(ctx, rc, c.Phone, c.Sender); err != nil {
+			return err
+		}
+	}
+	if f.Adopted {
+		if err := s.room(ctx); err != nil {
+			return err
+		}
+		texts, err := s.twilio.MessagesAfter(ctx, rc.SID, -1)
+		if err != nil {
+			return err
+		}
+		f.ReplyFrom = replyFrom(texts, s.now())
+	}
+	return s.take(ctx, c, f)
+}
+
+// uniqueNamePrefix marks the conversations that textme made.
+const uniqueNamePrefix = "textme-"
+
+// claimed reports whether another system has marked the conversation as its own.
+func (rc RemoteConversation) claimed() bool {
+	ours := strings.HasPrefix(rc.UniqueName, uniqueNamePrefix)
+	return !ours && (rc.UniqueName != "" || strings.TrimSpace(rc.Attributes) != "{}")
+}
+
+// unclaimed returns errForeign unless nobody has marked the conversation as
+// theirs: no unique name, no attributes, nobody in it but this pair.
+func (s *Service) unclaimed(ctx context.Context, rc RemoteConversation, phone, sender Phone) error {
+	if !s.opts.AdoptUnclaimed || rc.claimed() {
+		return errForeign
+	}
+	if err := s.room(ctx); err != nil {
+		return err
+	}
+	people, err := s.twilio.Participants(ctx, rc.SID)
+	if err != nil {
+		return err
+	}
+	for _, p := range people {
+		if p.Address != phone || p.ProxyAddress != sender {
+			return errForeign
+		}
+	}
+	return nil
+}
+
+// join adds the customer's phone to the conversation as an SMS participant,
+// or finds it there. After 50416, Twilio's word on who holds the pair is only
+// a hint: it is looked at before anything is taken over.
+func (s *Service) join(ctx context.Context, c *Conversation) (RemoteParticipant, error) {
+	if err := s.room(ctx); err != nil {
+		return RemoteParticipant{}, err
+	}
+	p, err := s.twilio.AddParticipant(ctx, c.SID, c.Phone, c.Sender)
+	switch code(err) {
+	case 50437: // in this conversation already
+		return s.findParticipant(ctx, c)
+	case 50416: // in another one
+		return s.follow(ctx, c, holder(err))
+	}
+	return p, err
+}
+
+// follow looks at the conversation that holds the pair and adopts it if it
+// can. A holder that is gone by now leaves the pair free for another attempt.
+func (s *Service) follow(ctx context.Context, c *Conversation, named ConversationSID) (RemoteParticipant, error) {
+	if err := s.room(ctx); err != nil {
+		return RemoteParticipant{}, err
+	}
+	members, err := s.twilio.ConversationsOf(ctx, c.Phone, c.Sender)
+	if err != nil {
+		return RemoteParticipant{}, err
+	}
+	for _, m := range members {
+		switch {
+		case m.Conversation.SID == c.SID:
+			return m.Participant, nil
+		case named != "" && m.Conversation.SID != named:
+			continue
+		}
+		if err := s.adopt(ctx, c, m.Conversation, c.SID); err != nil {
+			return RemoteParticipant{}, err
+		}
+		return m.Participant, nil
+	}
+	return RemoteParticipant{}, &TwilioError{Op: "add participant", Code: 20409, Err: errors.New("the pair was taken and is free again")}
+}
+
+func (s *Service) findParticipant(ctx context.Context, c *Conversation) (RemoteParticipant, error) {
+	if err := s.room(ctx); err != nil {
+		return RemoteParticipant{}, err
+	}
+	people, err := s.twilio.Participants(ctx, c.SID)
+	if err != nil {
+		return RemoteParticipant{}, err
+	}
+	for _, p := range people {
+		if p.Address == c.Phone && p.ProxyAddress == c.Sender {
+			return p, nil
+		}
+	}
+	return RemoteParticipant{}, &TwilioError{Op: "add participant", Code: 50419, Err: errors.New("said to be there but not listed")}
+}
+
+// code is Twilio's error code in err, 0 when there is none.
+func code(err error) int {
+	var te *TwilioError
+	if errors.As(err, &te) {
+		return te.Code
+	}
+	return 0
+}
+
+// holder is the conversation that a 50416 names as having the pair.
+func holder(err error) ConversationSID {
+	var te *TwilioError
+	if errors.As(err, &te) {
+		return te.Holder
+	}
+	return ""
+}

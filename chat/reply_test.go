@@ -1,0 +1,87 @@
+package chat
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// talk is a conversation's store and Twilio for one turn.
+type talk struct {
+	Store
+	Twilio
+	bursts []Burst         // as asked for, one after another
+	list   []RemoteMessage // what Twilio has, to be asked for once
+	turns  []Turn
+}
+
+func (t *talk) Burst(context.Context, Conversation) (Burst, error) {
+	b := t.bursts[0]
+	t.bursts = t.bursts[1:]
+	return b, nil
+}
+
+func (t *talk) MessagesAfter(context.Context, ConversationSID, int) ([]RemoteMessage, error) {
+	return t.list, nil
+}
+
+func (t *talk) ApplyEvents(context.Context, []Event) ([]Result, error) { return nil, nil }
+func (t *talk) SaveGapsChecked(context.Context, Lease, int) error      { return nil }
+func (t *talk) FinishTurn(_ context.Context, _ Lease, turn Turn) error {
+	t.turns = append(t.turns, turn)
+	return nil
+}
+
+// A hole that opens while an old one is looked up is neither answered past nor
+// taken for one that was looked up.
+func TestReplyAndHoles(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
+	burst := func(complete bool, indexes ...int) (b Burst) {
+		b.Complete = complete
+		for _, i := range indexes {
+			b.Texts = append(b.Texts, CustomerText{Index: i, Body: "hello", At: now})
+		}
+		return b
+	}
+	list := func(last int) (texts []RemoteMessage) {
+		for i := range last + 1 {
+			texts = append(texts, RemoteMessage{Index: i, At: now})
+		}
+		return texts
+	}
+	for name, tt := range map[string]struct {
+		bursts  []Burst
+		list    []RemoteMessage
+		through int
+		checked int
+		again   bool
+	}{
+		"no hole":                     {[]Burst{burst(true, 0, 1)}, nil, 1, 1, false},
+		"a hole is filled":            {[]Burst{burst(false, 1), burst(true, 0, 1)}, list(1), 1, 1, false},
+		"another opens meanwhile":     {[]Burst{burst(false, 1), burst(false, 0, 1, 3)}, list(1), 1, 1, true},
+		"the list is behind":          {[]Burst{burst(false, 3), burst(false, 3)}, list(1), 3, 1, false},
+		"our own text is in the hole": {[]Burst{burst(false, 2), burst(false, 2)}, list(2), 2, 2, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			f := &talk{bursts: tt.bursts, list: tt.list}
+			s := New(f, f, Options{}, func() time.Time { return now }, slog.New(slog.DiscardHandler))
+			err := s.reply(t.Context(), &Conversation{State: Active, SID: "CH1", AnsweredThrough: -1, GapsChecked: -1})
+			var snooze Snooze
+			if errors.As(err, &snooze) != tt.again || err != nil && !tt.again {
+				t.Errorf("got %v, want to come again: %t", err, tt.again)
+			}
+			if len(f.turns) != 1 {
+				t.Fatalf("%d turns, want 1", len(f.turns))
+			}
+			if diff := cmp.Diff([2]int{tt.through, tt.checked}, [2]int{f.turns[0].Through, f.turns[0].GapsChecked}); diff != "" {
+				t.Errorf("answered through and checked through:\n%s", diff)
+			}
+		})
+	}
+}

@@ -1,0 +1,193 @@
+package chat
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/google/uuid"
+)
+
+type sendStore interface {
+	// Unsent loads the messages that are queued or being sent, in order.
+	Unsent(ctx context.Context, c Conversation) ([]Outgoing, error)
+	// BeginSend asks the gate about a queued message, under the lock that a
+	// STOP takes, and acts on the verdict: sending, cancelled, or later.
+	BeginSend(ctx context.Context, lease Lease, message uuid.UUID, gate Gate) (Verdict, error)
+	// RecordSent stores Twilio's answer to our post.
+	RecordSent(ctx context.Context, sid ConversationSID, m RemoteMessage) (Result, error)
+	// Requeue makes a message that is surely not at Twilio queued again. With
+	// posted it was called for in vain; else that was no attempt.
+	Requeue(ctx context.Context, lease Lease, message uuid.UUID, posted bool) error
+	// RefuseSend ends a message that Twilio will never take.
+	RefuseSend(ctx context.Context, lease Lease, message uuid.UUID, code int, reason string) error
+}
+
+// mostAtOnce keeps one conversation below Twilio's 30 actions per second
+// (https://www.twilio.com/docs/conversations-classic/conversations-limits).
+const mostAtOnce = 25
+
+// mostAttempts bounds how often a text is posted whose posts all end in the
+// dark, as lost answers and errors of the server, and that never turns up: if
+// Twilio's list should be what is wrong, each further post is one more text on
+// somebody's phone. With the waits of lastLook they take more than a day.
+const (
+	mostAttempts  = 18
+	longestRepost = 3 * time.Hour
+)
+
+// lastLook is how long after a post of unknown outcome the message is looked for
+// the second time and then posted again: when twice the longest call time has
+// passed, for Twilio may still be working on the call, and after each further
+// post twice as long.
+func (t Timing) lastLook(posts int) time.Duration {
+	wait := t.Look + 2*t.Call
+	for ; posts > 1 && wait < longestRepost; posts-- {
+		wait *= 2
+	}
+	return min(wait, longestRepost)
+}
+
+// send posts every queued message of the conversation, oldest first. It is
+// the only place a text leaves from: welcome, bot and agent alike. One that was
+// posted several times in vain does not keep the later ones waiting.
+func (s *Service) send(ctx context.Context, c *Conversation) error {
+	if c.State != Active {
+		return nil
+	}
+	unsent, err := s.store.Unsent(ctx, *c)
+	if err != nil {
+		return err
+	}
+	var later error
+	posts := 0
+	for _, m := range unsent {
+		if m.Status == Sending {
+			settled, err := s.look(ctx, c, m)
+			if errors.As(err, new(Snooze)) && m.Attempts > 1 {
+				later = sooner(later, err)
+				continue
+			}
+			if err != nil {
+				return sooner(later, err)
+			}
+			if settled {
+				continue
+			}
+		}
+		if posts++; posts > mostAtOnce {
+			return Snooze{After: time.Second, Why: "many texts in one conversation"}
+		}
+		if err := s.sendOne(ctx, c, m); err != nil {
+			return sooner(later, err)
+		}
+	}
+	return later
+}
+
+// sooner is the shorter of two waits, or what is no wait.
+func sooner(later, err error) error {
+	var a, b Snooze
+	if errors.As(later, &a) && errors.As(err, &b) && a.After < b.After {
+		return later
+	}
+	return err
+}
+
+// look resolves a message whose post had no answer: settled, because it was
+// found at Twilio or has been tried too often; queued again once it can no
+// longer turn up; or not known yet, which is a Snooze.
+func (s *Service) look(ctx context.Context, c *Conversation, m Outgoing) (settled bool, err error) {
+	if err := s.pull(ctx, c); err != nil {
+		return false, err
+	}
+	unsent, err := s.store.Unsent(ctx, *c)
+	if err != nil {
+		return false, err
+	}
+	for _, u := range unsent {
+		if u.ID != m.ID {
+			continue
+		}
+		posts := m.Attempts
+		if c.State == Closed { // only whether it has left is still to be known
+			posts = 1
+		}
+		switch age, last := s.now().Sub(m.SendingAt), s.opts.Timing.lastLook(posts); {
+		case age < s.opts.Timing.Look:
+			return false, Snooze{After: s.opts.Timing.Look - age, Why: "a post had no answer"}
+		case age < last:
+			return false, Snooze{After: last - age, Why: "a post had no answer"}
+		}
+		if m.Purpose == BotReply && s.now().Sub(m.CreatedAt) > ReplyAge {
+			return true, s.store.RefuseSend(ctx, c.Lease, m.ID, 0, "it could not be posted while it was an answer")
+		}
+		if posts >= mostAttempts {
+			s.log.ErrorContext(ctx, "text given up", "conversation_id", c.ID, "message_id", m.ID, "posts", m.Attempts)
+			return true, s.store.RefuseSend(ctx, c.Lease, m.ID, 0, "it was posted many times, Twilio never answered and never listed it")
+		}
+		return false, s.store.Requeue(ctx, c.Lease, m.ID, true)
+	}
+	return true, nil
+}
+
+// sendOne takes one queued message through the gate and posts it at once. All
+// waiting, for the right to make a call too, is done before the gate, so that
+// its verdict is fresh.
+func (s *Service) sendOne(ctx context.Context, c *Conversation, m Outgoing) error {
+	if err := s.pace.take(ctx, string(c.Sender), c.ID, s.opts.SendEvery); err != nil {
+		return err
+	}
+	if err := s.blocked(ctx, c); err != nil {
+		return err
+	}
+	if err := s.hear(ctx, c, m); err != nil {
+		return err
+	}
+	if err := s.room(ctx); err != nil {
+		return err
+	}
+	reserved, release, err := s.twilio.Reserve(ctx)
+	if err != nil {
+		return err
+	}
+	defer release()
+	v, err := s.store.BeginSend(ctx, c.Lease, m.ID, func(f GateFacts) Verdict { return s.gate(f, c.Probing) })
+	if err != nil {
+		return err
+	}
+	if !v.Goes() {
+		s.log.InfoContext(ctx, "text held", "conversation_id", c.ID, "message_id", m.ID, "cancelled", v.Cancel, "why", v.Why)
+		if v.Cancel == "" {
+			return Snooze{After: max(0, v.Until.Sub(s.now())), Why: v.Why}
+		}
+		return nil
+	}
+	sent, err := s.twilio.CreateMessage(reserved, c.SID, m)
+	if err != nil {
+		return s.sendFailed(ctx, c, m, err)
+	}
+	recorded, err := s.store.RecordSent(ctx, c.SID, sent)
+	if err != nil {
+		return err
+	}
+	LogPaused(ctx, s.log, recorded)
+	return s.sent(ctx, c)
+}
+
+// sendFailed puts the message where the next attempt will look for it.
+func (s *Service) sendFailed(ctx context.Context, c *Conversation, m Outgoing, err error) error {
+	var te *TwilioError
+	if !errors.As(err, &te) || te.Unknown {
+		s.log.WarnContext(ctx, "post had no answer", "conversation_id", c.ID, "message_id", m.ID, "err", err)
+		return Snooze{After: s.opts.Timing.Look, Why: "a post had no answer"}
+	}
+	switch te.Class() {
+	case RecipientError, Bug:
+		return s.store.RefuseSend(ctx, c.Lease, m.ID, te.Code, ExplainCode(te.Code).Meaning)
+	}
+	if qerr := s.store.Requeue(ctx, c.Lease, m.ID, false); qerr != nil {
+		return errors.Join(qerr, err)
+	}
+	return err
+}
