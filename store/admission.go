@@ -1,0 +1,115 @@
+package store
+
+import (
+	"context"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"textme/chat"
+)
+
+// members are a conversation and the rows that were merged into it: their
+// sign-ups are its sign-ups. As an array they are found first, whatever Postgres
+// thinks of the tables: a plan that was made when they were empty may live on.
+const members = `(ARRAY(SELECT id FROM conversations WHERE id = $1 OR merged_into = $1))`
+
+// undone tells of a message m that only the failure of its conversation
+// cancelled: tried again, it may still go out.
+const undone = `(m.status = 'cancelled' AND m.message_sid IS NULL AND m.reason = '` + conversationFailed + `')`
+
+// hasWelcome tells whether a conversation has a welcome text, sent or not.
+const hasWelcome = `EXISTS (SELECT FROM messages m WHERE m.conversation_id = $1 AND m.purpose = 'welcome' AND NOT ` + undone + `)`
+
+// served tells whether the sign-up with the outcome o was welcomed by a row that
+// has been merged into the conversation since. What such a row left undecided
+// when it ended, it did not serve.
+const served = `EXISTS (SELECT FROM conversations r JOIN messages w ON w.conversation_id = r.id
+	WHERE r.merged_into = $1 AND w.purpose = 'welcome' AND w.message_sid IS NOT NULL AND o.decided_at <= greatest(r.closed_at, w.sending_at))`
+
+// Admission loads what the decisions of a conversation need.
+func (s *Store) Admission(ctx context.Context, c chat.Conversation) (chat.Admission, error) {
+	const undecided = `/* store.Admission */
+		SELECT g.id, g.created_at FROM signups g LEFT JOIN signup_outcomes o ON o.signup_id = g.id
+		WHERE g.conversation_id = ANY ` + members + ` AND o.signup_id IS NULL
+		ORDER BY g.created_at, g.id`
+	var a chat.Admission
+	rows, err := s.pool.Query(ctx, undecided, c.ID)
+	if err != nil {
+		return a, translate("admission", err)
+	}
+	if a.Undecided, err = pgx.CollectRows(rows, pgx.RowToStructByPos[chat.UndecidedSignup]); err != nil {
+		return a, translate("admission", err)
+	}
+	const facts = `/* store.Admission */
+		SELECT coalesce(bool_or(o.outcome = 'admitted' AND NOT ` + served + `), false),
+			coalesce(bool_or(o.outcome IN ('admitted', 'joined', 'opted_out')), false)
+				OR EXISTS (SELECT FROM messages WHERE conversation_id = $1 AND direction = 'in'),
+			coalesce(bool_or(o.outcome = 'admitted' AND NOT ` + served + `), false) AND NOT ` + hasWelcome + `,
+			EXISTS (SELECT FROM opt_outs WHERE phone_hmac = $2 AND cleared_at IS NULL AND scope IN ('organisation', $3)),
+			(SELECT max(sending_at) FROM messages
+				WHERE conversation_id = ANY (ARRAY(SELECT id FROM conversations WHERE customer_id = $4 AND id <> $1))
+				AND purpose = 'welcome' AND message_sid IS NOT NULL)
+		FROM signups g LEFT JOIN signup_outcomes o ON o.signup_id = g.id
+		WHERE g.conversation_id = ANY ` + members
+	var last *time.Time
+	err = s.pool.QueryRow(ctx, facts, c.ID, s.keys.HashPhone(c.Phone), c.Sender, c.CustomerID).
+		Scan(&a.Admitted, &a.Wanted, &a.Owed, &a.OptedOut, &last)
+	if last != nil {
+		a.LastWelcome = *last
+	}
+	return a, translate("admission", err)
+}
+
+// Decide records outcomes and, if the conversation is active and owes it,
+// queues the welcome text. That a sign-up failed with its conversation counts
+// only while that is so: somebody may just have asked to try again.
+func (s *Store) Decide(ctx context.Context, lease chat.Lease, decisions []chat.Decision, reopen bool) error {
+	return s.fenced(ctx, "decide", lease, func(tx pgx.Tx) error {
+		for _, d := range decisions {
+			const q = `/* store.Decide */
+				INSERT INTO signup_outcomes (signup_id, outcome, reason, decided_at)
+				SELECT $1, $2, $3, now() WHERE $2 <> 'failed' OR EXISTS (SELECT FROM conversations WHERE id = $4 AND state = 'failed')
+				ON CONFLICT (signup_id) DO NOTHING`
+			if _, err := tx.Exec(ctx, q, d.SignupID, d.Outcome, d.Reason, lease.ConversationID); err != nil {
+				return err
+			}
+		}
+		if reopen {
+			if err := reopenFailed(ctx, tx, lease.ConversationID); err != nil {
+				return err
+			}
+		}
+		return queueWelcome(ctx, tx, lease)
+	})
+}
+
+// queueWelcome queues the welcome text of an active conversation that has an
+// admitted sign-up and none yet; the unique index makes a second one
+// impossible. Rows merged into this one may have welcomed theirs already. The text
+// is that of the source of the first admitted sign-up: a conversation may have
+// begun at another, or with a text of the person's.
+func queueWelcome(ctx context.Context, tx pgx.Tx, lease chat.Lease) error {
+	const owed = `/* store.queueWelcome */
+		SELECT s.business, s.settings FROM conversations c, signups g
+		JOIN signup_outcomes o ON o.signup_id = g.id JOIN sources s ON s.id = g.source_id
+		WHERE c.id = $1 AND c.state = 'active' AND g.conversation_id = ANY ` + members + ` AND o.outcome = 'admitted'
+			AND NOT ` + served + ` AND NOT ` + hasWelcome + `
+		ORDER BY g.created_at, g.id LIMIT 1`
+	var source chat.Source
+	owes, err := optional(tx.QueryRow(ctx, owed, lease.ConversationID).Scan(&source.Business, &source.Settings))
+	if err != nil || !owes {
+		return err
+	}
+	const again = `/* store.queueWelcome */
+		UPDATE messages m SET status = 'queued', reason = '' WHERE m.conversation_id = $1 AND m.purpose = 'welcome' AND ` + undone
+	tag, err := tx.Exec(ctx, again, lease.ConversationID)
+	if err != nil || tag.RowsAffected() > 0 {
+		return err
+	}
+	const q = `/* store.queueWelcome */
+		INSERT INTO messages (id, conversation_id, direction, purpose, author, body, status)
+		VALUES ($1, $2, 'out', 'welcome', 'bot', $3, 'queued') ON CONFLICT DO NOTHING`
+	_, err = tx.Exec(ctx, q, newID(), lease.ConversationID, source.WelcomeText())
+	return err
+}

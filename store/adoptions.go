@@ -1,0 +1,163 @@
+package store
+
+import (
+	"context"
+	"slices"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
+	"textme/chat"
+)
+
+// SenderKnown reports whether sender is one of ours: a source uses it.
+func (s *Store) SenderKnown(ctx context.Context, sender chat.Phone) (known bool, err error) {
+	const q = `/* store.SenderKnown */ SELECT EXISTS (SELECT FROM sources WHERE sender = $1)`
+	err = s.pool.QueryRow(ctx, q, sender).Scan(&known)
+	return known, translate("sender known", err)
+}
+
+// Unheld reports whether no row has this conversation.
+func (s *Store) Unheld(ctx context.Context, sid chat.ConversationSID) (unheld bool, err error) {
+	const q = `/* store.Unheld */ SELECT NOT EXISTS (SELECT FROM conversations WHERE conversation_sid = $1)`
+	err = s.pool.QueryRow(ctx, q, sid).Scan(&unheld)
+	return unheld, translate("unheld", err)
+}
+
+// Held reports whether an open row has this conversation.
+func (s *Store) Held(ctx context.Context, sid chat.ConversationSID) (held bool, err error) {
+	const q = `/* store.Held */ SELECT EXISTS (SELECT FROM conversations WHERE conversation_sid = $1 AND state <> 'closed')`
+	err = s.pool.QueryRow(ctx, q, sid).Scan(&held)
+	return held, translate("held", err)
+}
+
+// ConversationSIDOf is the SID of a row, "" when it has none.
+func (s *Store) ConversationSIDOf(ctx context.Context, conversation uuid.UUID) (sid chat.ConversationSID, err error) {
+	const q = `/* store.ConversationSIDOf */ SELECT coalesce(conversation_sid, '') FROM conversations WHERE id = $1`
+	err = s.pool.QueryRow(ctx, q, conversation).Scan(&sid)
+	return sid, translate("conversation SID", err)
+}
+
+// AdoptConversation makes a row for a conversation that Twilio made when a
+// customer texted us, and applies the events parked for it. If the pair's open
+// row is pending and has no texts yet, its worker is woken instead: it will find
+// the same conversation. An open row that is past that has lost the pair at
+// Twilio, so it closes first; what it owes, the new row takes over. One that has
+// ended has the pair no longer: its row is closed from the beginning and touches
+// no other.
+func (s *Store) AdoptConversation(ctx context.Context, ad chat.Adoption) error {
+	return s.tx(ctx, "adopt conversation", func(tx pgx.Tx) error {
+		if err := lockSIDs(ctx, tx, []chat.ConversationSID{ad.SID}); err != nil {
+			return err
+		}
+		customer, err := upsertCustomer(ctx, tx, ad.Participant.Address)
+		if err != nil {
+			return err
+		}
+		var heirOf uuid.UUID
+		if ad.Ended == "" {
+			var proceed bool
+			if proceed, heirOf, err = s.clearPair(ctx, tx, customer, ad); err != nil || !proceed {
+				return err
+			}
+		}
+		const q = `/* store.AdoptConversation */
+			INSERT INTO conversations (id, customer_id, sender, source_id, conversation_sid, participant_sid, state, adopted, reply_from_index,
+				closed_at, failure_reason)
+			SELECT $1, $2, $3, (SELECT id FROM sources WHERE sender = $3 ORDER BY (disabled_at IS NULL) DESC, (key = 'default') DESC, created_at LIMIT 1),
+				$4, nullif($5, ''), CASE $7 WHEN '' THEN 'active' ELSE 'closed' END, true, $6, CASE WHEN $7 <> '' THEN now() END, $7
+			WHERE NOT EXISTS (SELECT FROM conversations WHERE conversation_sid = $4)`
+		id := newID()
+		tag, err := tx.Exec(ctx, q, id, customer, ad.Participant.ProxyAddress, ad.SID, ad.Participant.SID, ad.ReplyFrom, ad.Ended)
+		if err != nil || tag.RowsAffected() == 0 {
+			return err
+		}
+		if heirOf != uuid.Nil {
+			if err := s.inherit(ctx, tx, heirOf, id); err != nil {
+				return err
+			}
+		}
+		if err := s.enqueue(ctx, tx, []chat.Job{chat.BackfillJob{ConversationID: id}}); err != nil {
+			return err
+		}
+		if err := s.wakeOne(ctx, tx, id); err != nil { // its worker sees to it that it is polled from now on
+			return err
+		}
+		return s.applyParked(ctx, tx, ad.SID)
+	})
+}
+
+// clearPair sees to an open row that the pair has already, and reports
+// whether a new one is to be made, and which row it is the heir of.
+func (s *Store) clearPair(ctx context.Context, tx pgx.Tx, customer uuid.UUID, ad chat.Adoption) (proceed bool, heirOf uuid.UUID, err error) {
+	const q = `/* store.clearPair */
+		SELECT id, coalesce(conversation_sid, ''), state, ` + hasTexts + ` FROM conversations c
+		WHERE customer_id = $1 AND sender = $2 AND state <> 'closed' FOR NO KEY UPDATE`
+	var id uuid.UUID
+	var sid chat.ConversationSID
+	var state chat.State
+	var used bool
+	found, err := optional(tx.QueryRow(ctx, q, customer, ad.Participant.ProxyAddress).Scan(&id, &sid, &state, &used))
+	switch {
+	case err != nil:
+		return false, uuid.Nil, err
+	case !found:
+		return true, uuid.Nil, nil
+	case sid == ad.SID:
+		return false, uuid.Nil, nil
+	case state == chat.Pending && !used: // its worker is going to meet this conversation and adopt it
+		return false, uuid.Nil, s.wakeOne(ctx, tx, id)
+	}
+	owes, err := owes(ctx, tx, id)
+	if err != nil {
+		return false, uuid.Nil, err
+	}
+	sending, err := s.closeRow(ctx, tx, id, "replaced by a newer conversation at Twilio", uuid.Nil)
+	if owes && !sending {
+		heirOf = id
+	}
+	return true, heirOf, err
+}
+
+// Parked sums up what the conversation's parked events tell.
+func (s *Store) Parked(ctx context.Context, sid chat.ConversationSID) (told chat.Parked, err error) {
+	err = s.tx(ctx, "parked", func(tx pgx.Tx) error {
+		parked, err := parkedEvents(ctx, tx, sid)
+		if err != nil {
+			return err
+		}
+		told = chat.Parked{}
+		var customers, left []chat.RemoteParticipant
+		for i, row := range parked {
+			if i == 0 {
+				told.Since = row.ReceivedAt
+			}
+			e, err := s.read(row)
+			switch {
+			case err != nil: // one that cannot be read any more tells nothing
+			case e.Type == chat.ParticipantAdded && e.Participant.Address != "":
+				customers = append(customers, e.Participant)
+			case e.Type == chat.ParticipantRemoved:
+				left = append(left, e.Participant)
+			}
+		}
+		if customers = slices.Compact(customers); len(customers) != 1 {
+			return nil
+		}
+		told.Customer = customers[0]
+		told.Left = slices.ContainsFunc(left, func(p chat.RemoteParticipant) bool { return p.SID == told.Customer.SID })
+		return nil
+	})
+	return told, err
+}
+
+// DropParked forgets what a foreign conversation's parked events said.
+func (s *Store) DropParked(ctx context.Context, sid chat.ConversationSID, reason string) error {
+	return s.tx(ctx, "drop parked", func(tx pgx.Tx) error {
+		const q = `/* store.DropParked */
+			UPDATE events SET payload = NULL, pruned_at = now(), error = $2
+			WHERE conversation_sid = $1 AND applied_at IS NULL AND error = ''`
+		_, err := tx.Exec(ctx, q, sid, reason)
+		return err
+	})
+}

@@ -1,0 +1,138 @@
+package store
+
+import (
+	"context"
+	"time"
+
+	"github.com/google/uuid"
+
+	"textme/chat"
+)
+
+// A number's classic webhook may point at us as well. What it tells, the
+// conversation tells too, and better: with a time, an index and a SID of its
+// own. So a classic text is never part of a transcript. It counts for what it
+// says about opting out, and where no conversation of ours took it.
+
+// classicMessage acts on a text that the classic webhook brought.
+func (a *applier) classicMessage(ctx context.Context, _ eventRow, e chat.Event) error {
+	sender, conversation, err := a.classicPlace(ctx, e)
+	if err != nil {
+		return err
+	}
+	if !sender {
+		return a.foreignText(ctx, e)
+	}
+	if err := a.obeyClassic(ctx, e, conversation); err != nil {
+		return err
+	}
+	if conversation {
+		a.become(e, chat.Result{Applied: chat.EventEcho})
+		return nil
+	}
+	a.jobs = append(a.jobs, chat.LookUpJob{EventID: e.ID})
+	return nil
+}
+
+func (a *applier) become(e chat.Event, r chat.Result) {
+	if a.special == nil {
+		a.special = map[uuid.UUID]chat.Result{}
+	}
+	a.special[e.ID] = r
+}
+
+// classicPlace reports whether the text was sent to a number of ours, and
+// whether the pair had an open conversation at Twilio then.
+func (a *applier) classicPlace(ctx context.Context, e chat.Event) (sender, conversation bool, err error) {
+	const q = `/* store.classicPlace */
+		SELECT EXISTS (SELECT FROM sources WHERE sender = $1),
+			EXISTS (SELECT FROM conversations c JOIN customers k ON k.id = c.customer_id
+				WHERE k.phone = $2 AND c.sender = $1 AND c.conversation_sid IS NOT NULL
+					AND c.created_at <= $3 AND (c.closed_at IS NULL OR c.closed_at > $3))`
+	err = a.tx.QueryRow(ctx, q, e.Classic.To, e.Classic.From, e.ReceivedAt).Scan(&sender, &conversation)
+	return sender, conversation, err
+}
+
+// foreignText forgets what was said to a number that is none of ours.
+func (a *applier) foreignText(ctx context.Context, e chat.Event) error {
+	const problem = "sent to a number that no source has"
+	a.become(e, chat.Result{Applied: chat.EventStored, Error: problem})
+	const q = `/* store.foreignText */
+		UPDATE events SET payload = NULL, pruned_at = now(), applied_at = NULL, error = $2 WHERE id = $1`
+	_, err := a.tx.Exec(ctx, q, e.ID, problem)
+	return err
+}
+
+// obeyClassic takes a STOP at its word, whoever brings it. A START it believes
+// only if nobody else is going to bring it, for it comes without a time: where
+// a conversation brings the text, a STOP said after it may be known already.
+// With Advanced Opt-Out a word may mean either that only Twilio knows.
+func (a *applier) obeyClassic(ctx context.Context, e chat.Event, conversation bool) error {
+	word := chat.ReadKeyword(e.Classic.Body, true)
+	keyword := word
+	if e.Classic.OptOut != chat.NoKeyword {
+		keyword = e.Classic.OptOut
+	}
+	if keyword != chat.Stop && (keyword != chat.Start || conversation && word == chat.Start) {
+		return nil
+	}
+	if err := lockPhone(ctx, a.tx, e.Classic.From); err != nil {
+		return err
+	}
+	if keyword == chat.Start {
+		return a.optIn(ctx, a.tx, e.Classic.From, e.ReceivedAt.Truncate(time.Second), e.Classic.SID) // in doubt a STOP of that second is the later
+	}
+	heard, err := a.heardStop(ctx, e.Classic.From, e.ReceivedAt)
+	if err != nil || heard {
+		return err
+	}
+	return a.optOut(ctx, a.tx, e.Classic.From, e.ReceivedAt, "text", e.Classic.SID)
+}
+
+// echoWithin is how far apart the same STOP by both webhooks may be: it is one
+// opt-out, the conversation's, which has a time. A classic webhook that is not
+// answered comes again after 15 seconds
+// (https://www.twilio.com/docs/usage/webhooks/webhooks-connection-overrides).
+const echoWithin = time.Minute
+
+// heardStop reports whether a conversation has brought a STOP that a classic
+// webhook tells of as received.
+func (a *applier) heardStop(ctx context.Context, phone chat.Phone, received time.Time) (heard bool, err error) {
+	const q = `/* store.heardStop */
+		SELECT EXISTS (SELECT FROM opt_outs WHERE phone_hmac = $1 AND heard_by LIKE 'IM%' AND since BETWEEN $2 AND $3
+			AND since IS DISTINCT FROM cleared_at)`
+	err = a.tx.QueryRow(ctx, q, a.keys.HashPhone(phone), received.Add(-echoWithin), received.Add(echoWithin)).Scan(&heard)
+	return heard, err
+}
+
+// supersede drops the opt-out that a classic webhook brought of a STOP that was
+// said at that time: its conversation has brought it now.
+func (a *applier) supersede(ctx context.Context, phone chat.Phone, at time.Time) error {
+	const q = `/* store.supersede */
+		DELETE FROM opt_outs WHERE phone_hmac = $1 AND (heard_by LIKE 'SM%' OR heard_by LIKE 'MM%') AND since BETWEEN $2 AND $3
+			AND since IS DISTINCT FROM cleared_at`
+	_, err := a.tx.Exec(ctx, q, a.keys.HashPhone(phone), at.Add(-echoWithin), at.Add(echoWithin))
+	return err
+}
+
+// ClassicText returns the text of a stored event of the classic webhook, and
+// whether an open row of ours has its pair by now. It returns chat.ErrNotFound
+// when there is no such event any more.
+func (s *Store) ClassicText(ctx context.Context, event uuid.UUID) (text chat.ClassicText, ours bool, err error) {
+	e, err := s.Event(ctx, event)
+	if err != nil {
+		return text, false, err
+	}
+	if e.Payload == nil || e.Type != chat.ClassicMessage {
+		return text, false, translate("classic text", chat.ErrNotFound)
+	}
+	read, err := s.decode(e.Payload)
+	if err != nil {
+		return text, false, translate("classic text", err)
+	}
+	const q = `/* store.ClassicText */
+		SELECT EXISTS (SELECT FROM conversations c JOIN customers k ON k.id = c.customer_id
+			WHERE k.phone = $1 AND c.sender = $2 AND c.conversation_sid IS NOT NULL AND c.state <> 'closed')`
+	err = s.pool.QueryRow(ctx, q, read.Classic.From, read.Classic.To).Scan(&ours)
+	return read.Classic, ours, translate("classic text", err)
+}

@@ -1,0 +1,477 @@
+package store
+
+import (
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"textme/chat"
+)
+
+// ApplyEvents stores and applies facts from Twilio and returns one result for
+// each. Those given together commit together, and single ones share a commit
+// with whatever else arrives just then; if one spoils the others, they are
+// redone one by one. An event that cannot be applied is stored with its error;
+// only a database that cannot commit is an error (chat.ErrUnavailable), and
+// then the events without a result were not kept. Applying is free of order: a
+// receipt may come before its message, a message before its conversation.
+func (s *Store) ApplyEvents(ctx context.Context, events []chat.Event) ([]chat.Result, error) {
+	if len(events) != 1 {
+		return s.applyOrSplit(ctx, events)
+	}
+	result, err := s.ingest.do(ctx, events[0])
+	if err != nil {
+		return nil, err
+	}
+	return []chat.Result{result}, nil
+}
+
+// applyOrSplit applies the events in one transaction, or else one by one.
+func (s *Store) applyOrSplit(ctx context.Context, events []chat.Event) ([]chat.Result, error) {
+	results, err := s.applyTogether(ctx, events)
+	if err == nil {
+		return results, nil
+	}
+	results = results[:0]
+	for _, e := range events {
+		one, err := s.applyTogether(ctx, []chat.Event{e})
+		if refused(err) {
+			one, err = s.storeRefused(ctx, e, err)
+		}
+		if err != nil && !errors.Is(err, chat.ErrUnavailable) {
+			err = fmt.Errorf("%w: %w", chat.ErrUnavailable, err)
+		}
+		if err != nil {
+			return results, err
+		}
+		results = append(results, one...)
+	}
+	return results, nil
+}
+
+func (s *Store) applyTogether(ctx context.Context, events []chat.Event) (results []chat.Result, err error) {
+	err = s.tx(ctx, "apply events", func(tx pgx.Tx) error {
+		if err := lockSIDs(ctx, tx, sidsOf(events)); err != nil {
+			return err
+		}
+		a := applier{Store: s, tx: tx}
+		results, err = a.receive(ctx, events)
+		if err != nil {
+			return err
+		}
+		return a.finish(ctx)
+	})
+	return results, err
+}
+
+// sidsOf lists the conversations the events are about, sorted, so that every
+// batch locks them in one order.
+func sidsOf(events []chat.Event) []chat.ConversationSID {
+	sids := make([]chat.ConversationSID, 0, len(events))
+	for _, e := range events {
+		if e.SID != "" {
+			sids = append(sids, e.SID)
+		}
+	}
+	slices.Sort(sids)
+	return slices.Compact(sids)
+}
+
+const notApplied = "could not be applied: "
+
+// storeRefused keeps an event that the database will not have applied.
+func (s *Store) storeRefused(ctx context.Context, e chat.Event, cause error) ([]chat.Result, error) {
+	e.Problem = notApplied + reasonOf(cause)
+	return s.applyTogether(ctx, []chat.Event{e})
+}
+
+// refused reports whether the database will never have what it was given, such
+// as a value out of range or a second message with one index. Any other error
+// is not the event's fault. SQLSTATE classes: 22 data exception, 23 integrity
+// constraint, 54 program limit.
+func refused(err error) bool {
+	var pe *pgconn.PgError
+	return errors.As(err, &pe) && slices.Contains([]string{"22", "23", "54"}, pe.Code[:2])
+}
+
+// reasonOf names what went wrong without repeating what was in the event.
+func reasonOf(err error) string {
+	if name := constraint(err); name != "" {
+		return "violates " + name
+	}
+	return "refused by the database"
+}
+
+// applyParked applies the events that waited for sid to become a row's. The
+// caller holds the SID's lock.
+func (s *Store) applyParked(ctx context.Context, tx pgx.Tx, sid chat.ConversationSID) error {
+	list, err := parkedEvents(ctx, tx, sid)
+	if err != nil {
+		return err
+	}
+	a := applier{Store: s, tx: tx}
+	if err := a.findRows(ctx, []chat.ConversationSID{sid}); err != nil {
+		return err
+	}
+	var ids []uuid.UUID
+	var events []chat.Event
+	for _, p := range list {
+		e, err := s.read(p)
+		if err != nil {
+			if err := markEvents(ctx, tx, []uuid.UUID{p.ID}, "its payload can no longer be read"); err != nil {
+				return err
+			}
+			continue
+		}
+		ids, events = append(ids, p.ID), append(events, e)
+	}
+	if err := a.applyStored(ctx, ids, events); err != nil {
+		return err
+	}
+	return a.finish(ctx)
+}
+
+// parkedEvents lists the events that wait for sid to become a row's, as they
+// came.
+func parkedEvents(ctx context.Context, tx pgx.Tx, sid chat.ConversationSID) ([]storedEvent, error) {
+	const q = `/* store.parkedEvents */
+		SELECT id, payload, via, received_at FROM events
+		WHERE conversation_sid = $1 AND applied_at IS NULL AND error = '' AND payload IS NOT NULL
+		ORDER BY received_at, id`
+	rows, err := tx.Query(ctx, q, sid)
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, pgx.RowToStructByPos[storedEvent])
+}
+
+// applyStored applies stored events together or, if the database refuses one of
+// them, one by one, so that it does not keep the others from being applied.
+func (a *applier) applyStored(ctx context.Context, ids []uuid.UUID, events []chat.Event) error {
+	err := a.attempt(ctx, events)
+	if err == nil {
+		return markEvents(ctx, a.tx, ids, "")
+	}
+	if !refused(err) {
+		return err
+	}
+	for i := range events {
+		problem := ""
+		err := a.attempt(ctx, events[i:i+1])
+		switch {
+		case refused(err):
+			problem = notApplied + reasonOf(err)
+		case err != nil:
+			return err
+		}
+		if err := markEvents(ctx, a.tx, ids[i:i+1], problem); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// attempt applies events, or leaves the transaction as it was.
+func (a *applier) attempt(ctx context.Context, events []chat.Event) error {
+	outer := a.tx
+	defer func() { a.tx = outer }()
+	return pgx.BeginFunc(ctx, outer, func(inner pgx.Tx) error {
+		a.tx = inner
+		return a.apply(ctx, events)
+	})
+}
+
+// storedEvent is an event as its row has it.
+type storedEvent struct {
+	ID         uuid.UUID
+	Payload    []byte
+	Via        chat.Via
+	ReceivedAt time.Time
+}
+
+// read turns a row back into the event it was.
+func (s *Store) read(row storedEvent) (chat.Event, error) {
+	e, err := s.decode(row.Payload)
+	e.Via = row.Via
+	return dated(e, row.ID, row.ReceivedAt), err
+}
+
+// dated gives an event its id and the time it was received, also where Twilio
+// gave none: applied again, it must come to the same.
+func dated(e chat.Event, id uuid.UUID, received time.Time) chat.Event {
+	e.ID, e.ReceivedAt = id, received
+	for _, at := range []*time.Time{&e.At, &e.Message.At, &e.Receipt.At} {
+		if at.IsZero() {
+			*at = received
+		}
+	}
+	if e.Type == chat.MessageUpdated && e.Message.UpdatedAt.IsZero() {
+		e.Message.UpdatedAt = received
+	}
+	return e
+}
+
+// applier applies events in one transaction and remembers whom to wake.
+type applier struct {
+	*Store
+	tx    pgx.Tx
+	rows  map[chat.ConversationSID]eventRow
+	woken map[uuid.UUID]time.Time // by conversation: its latest activity, zero for none
+	jobs  []chat.Job
+	lost  int // facts that no webhook brought
+	// special is what became of events that are applied in a way of their own.
+	special map[uuid.UUID]chat.Result
+	paused  string // why a sender has just been paused, "" if none was
+}
+
+// receive stores the events, each once, and applies those that are new.
+func (a *applier) receive(ctx context.Context, events []chat.Event) ([]chat.Result, error) {
+	received := time.Now().UTC().Truncate(time.Microsecond) // what Postgres keeps
+	events = slices.Clone(events)
+	if err := a.findRows(ctx, sidsOf(events)); err != nil {
+		return nil, err
+	}
+	results := make([]chat.Result, len(events))
+	ids := make([]uuid.UUID, len(events))
+	for i, e := range events {
+		ids[i], results[i] = newID(), a.expect(e)
+		events[i] = dated(e, ids[i], received)
+	}
+	fresh, err := a.insertEvents(ctx, ids, events, results)
+	if err != nil {
+		return nil, err
+	}
+	var apply, known []chat.Event
+	for i, e := range events {
+		if !fresh[ids[i]] && results[i].Applied == chat.EventApplied && e.SID != "" {
+			known = append(known, e)
+		}
+	}
+	retaken, err := a.retake(ctx, known)
+	if err != nil {
+		return nil, err
+	}
+	for i, e := range events {
+		switch {
+		case retaken[e.Key]:
+			delete(retaken, e.Key) // two events may tell the same
+			apply = append(apply, e)
+		case !fresh[ids[i]]:
+			results[i] = chat.Result{Applied: chat.EventDuplicate}
+		case results[i].Applied == chat.EventApplied:
+			apply = append(apply, e)
+		case results[i].Applied == chat.EventParked:
+			a.jobs = append(a.jobs, chat.AdoptJob{ConversationSID: e.SID})
+		}
+	}
+	if err := a.apply(ctx, apply); err != nil {
+		return nil, err
+	}
+	for i, id := range ids {
+		if r, special := a.special[id]; special {
+			results[i] = r
+		}
+	}
+	if len(results) > 0 {
+		results[0].Paused = a.paused
+	}
+	return results, nil
+}
+
+// expect says what will become of an event that is new.
+func (a *applier) expect(e chat.Event) chat.Result {
+	_, ours := a.rows[e.SID]
+	switch {
+	case e.Problem != "":
+		return chat.Result{Applied: chat.EventStored, Error: e.Problem}
+	case e.Type == chat.ClassicMessage:
+		return chat.Result{Applied: chat.EventApplied}
+	case e.SID == "" || !slices.Contains(chat.EventTypes(), e.Type):
+		return chat.Result{Applied: chat.EventStored}
+	case !ours:
+		return chat.Result{Applied: chat.EventParked}
+	}
+	return chat.Result{Applied: chat.EventApplied}
+}
+
+// insertEvents stores the events in one statement and returns the ids of those
+// that were not known. What is stored as applied is applied before the commit.
+func (a *applier) insertEvents(ctx context.Context, ids []uuid.UUID, events []chat.Event, results []chat.Result) (map[uuid.UUID]bool, error) {
+	const q = `/* store.insertEvents */
+		INSERT INTO events (id, key_hash, via, type, conversation_sid, participant_sid, message_sid, payload, received_at, applied_at, error)
+		SELECT id, key, via, type, ch, mb, im, payload, received, CASE WHEN applied THEN now() END, error
+		FROM unnest($1::uuid[], $2::bytea[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::jsonb[], $9::timestamptz[], $10::boolean[], $11::text[])
+			AS e(id, key, via, type, ch, mb, im, payload, received, applied, error)
+		ON CONFLICT (key_hash) DO NOTHING RETURNING id`
+	n := len(events)
+	keys, payloads, received, applied := make([][]byte, n), make([]*string, n), make([]time.Time, n), make([]bool, n)
+	vias, types, chs, mbs, ims, errs := make([]string, n), make([]string, n), make([]string, n), make([]string, n), make([]string, n), make([]string, n)
+	for i, e := range events {
+		keys[i], payloads[i] = e.Key[:], payloadOf(e)
+		received[i] = e.ReceivedAt
+		applied[i] = results[i].Applied != chat.EventParked && results[i].Error == ""
+		vias[i], types[i], chs[i] = string(e.Via), e.Type, string(e.SID)
+		mbs[i], ims[i], errs[i] = string(participantOf(e)), string(messageOf(e)), results[i].Error
+	}
+	rows, err := a.tx.Query(ctx, q, ids, keys, vias, types, chs, mbs, ims, payloads, received, applied, errs)
+	if err != nil {
+		return nil, err
+	}
+	list, err := pgx.CollectRows(rows, pgx.RowTo[uuid.UUID])
+	fresh := make(map[uuid.UUID]bool, len(list))
+	for _, id := range list {
+		fresh[id] = true
+	}
+	return fresh, err
+}
+
+// retake marks those of the events as applied that are known but never were,
+// and returns their keys: their conversation was foreign when they came, or the
+// database would not have them then.
+func (a *applier) retake(ctx context.Context, events []chat.Event) (map[[sha256.Size]byte]bool, error) {
+	if len(events) == 0 {
+		return nil, nil
+	}
+	const q = `/* store.retake */
+		UPDATE events SET applied_at = now(), error = '', pruned_at = NULL, payload = coalesce(events.payload, e.payload)
+		FROM unnest($1::bytea[], $2::jsonb[]) AS e(key, payload)
+		WHERE key_hash = e.key AND applied_at IS NULL RETURNING key_hash`
+	keys, payloads := make([][]byte, len(events)), make([]*string, len(events))
+	for i, e := range events {
+		keys[i], payloads[i] = e.Key[:], payloadOf(e)
+	}
+	list, err := collect[[]byte](ctx, a.tx, q, keys, payloads)
+	retaken := make(map[[sha256.Size]byte]bool, len(list))
+	for _, key := range list {
+		retaken[[sha256.Size]byte(key)] = true
+	}
+	return retaken, err
+}
+
+func payloadOf(e chat.Event) *string {
+	if e.Payload == nil {
+		return nil
+	}
+	text := string(e.Payload)
+	return &text
+}
+
+func participantOf(e chat.Event) chat.ParticipantSID {
+	return cmp.Or(e.Participant.SID, e.Message.Participant, e.Receipt.Participant)
+}
+
+// messageOf is the message's SID: IM…, or that of a classic text.
+func messageOf(e chat.Event) chat.MessageSID {
+	return cmp.Or(e.Message.SID, e.Receipt.Message, chat.MessageSID(e.Classic.SID))
+}
+
+// apply changes the projection by events whose conversations are ours:
+// messages and receipts in one statement each, the rest one by one. That they
+// change places with each other does not matter.
+func (a *applier) apply(ctx context.Context, events []chat.Event) error {
+	if err := a.applyMessages(ctx, events); err != nil {
+		return err
+	}
+	if err := a.applyReceipts(ctx, events); err != nil {
+		return err
+	}
+	for _, e := range events {
+		if act := effects[e.Type]; act != nil {
+			if err := act(a, ctx, a.rows[e.SID], e); err != nil {
+				return fmt.Errorf("%s: %w", e.Type, err)
+			}
+		}
+	}
+	return nil
+}
+
+// effects is what a type of event does beyond bringing a message or a receipt.
+// An event that only tells of a conversation does nothing: an unknown one is
+// parked and looked at, a known one needs no change.
+var effects = map[string]func(*applier, context.Context, eventRow, chat.Event) error{
+	chat.ConversationRemoved:      (*applier).conversationRemoved,
+	chat.ConversationStateUpdated: (*applier).conversationState,
+	chat.ParticipantRemoved:       (*applier).participantRemoved,
+	chat.MessageUpdated:           (*applier).messageUpdated,
+	chat.MessageRemoved:           (*applier).messageRemoved,
+	chat.ClassicMessage:           (*applier).classicMessage,
+}
+
+// eventRow is the row an event is about.
+type eventRow struct {
+	ID             uuid.UUID
+	CustomerID     uuid.UUID
+	Phone          chat.Phone
+	Sender         chat.Phone
+	ParticipantSID chat.ParticipantSID
+	State          chat.State
+	ReplyFrom      int
+}
+
+// findRows loads the rows that the conversations are ours in.
+func (a *applier) findRows(ctx context.Context, sids []chat.ConversationSID) error {
+	const q = `/* store.findRows */
+		SELECT c.conversation_sid, c.id, c.customer_id, coalesce(k.phone, ''), c.sender, coalesce(c.participant_sid, ''), c.state, c.reply_from_index
+		FROM conversations c JOIN customers k ON k.id = c.customer_id WHERE c.conversation_sid = ANY($1)`
+	rows, err := a.tx.Query(ctx, q, sids)
+	if err != nil {
+		return err
+	}
+	a.rows = make(map[chat.ConversationSID]eventRow, len(sids))
+	var sid chat.ConversationSID
+	var r eventRow
+	_, err = pgx.ForEachRow(rows, []any{&sid, &r.ID, &r.CustomerID, &r.Phone, &r.Sender, &r.ParticipantSID, &r.State, &r.ReplyFrom}, func() error {
+		a.rows[sid] = r
+		return nil
+	})
+	return err
+}
+
+// wakeLater wakes a conversation's worker at the end of the transaction;
+// active is when the customer last wrote, zero if that is not what happened.
+func (a *applier) wakeLater(conversation uuid.UUID, active time.Time) {
+	if a.woken == nil {
+		a.woken = map[uuid.UUID]time.Time{}
+	}
+	if was, known := a.woken[conversation]; !known || active.After(was) {
+		a.woken[conversation] = active
+	}
+}
+
+// finish wakes the workers and enqueues what the events call for, in one go.
+func (a *applier) finish(ctx context.Context) error {
+	jobs, err := wake(ctx, a.tx, a.woken)
+	if err != nil {
+		return err
+	}
+	if err := count(ctx, a.tx, webhooksLost, a.lost); err != nil {
+		return err
+	}
+	return a.enqueue(ctx, a.tx, append(jobs, dedupeJobs(a.jobs)...))
+}
+
+func dedupeJobs(jobs []chat.Job) []chat.Job {
+	var once []chat.Job
+	for _, j := range jobs {
+		if !slices.Contains(once, j) {
+			once = append(once, j)
+		}
+	}
+	return once
+}
+
+// markEvents ends parked events: applied, or kept with the problem they have.
+func markEvents(ctx context.Context, tx pgx.Tx, ids []uuid.UUID, problem string) error {
+	const q = `/* store.markEvents */
+		UPDATE events SET applied_at = CASE WHEN $2 = '' THEN now() END, error = $2 WHERE id = ANY($1)`
+	_, err := tx.Exec(ctx, q, ids, problem)
+	return err
+}

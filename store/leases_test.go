@@ -1,0 +1,129 @@
+package store_test
+
+import (
+	"errors"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"textme/chat"
+)
+
+func TestLeaseHasOneHolder(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	r, err := f.RecordSignup(t.Context(), f.signup(ann))
+	must(t, err)
+	var held atomic.Int32
+	var wg sync.WaitGroup
+	for range 16 {
+		wg.Go(func() {
+			_, work, err := f.Lease(t.Context(), r.ConversationID, leaseTime)
+			switch {
+			case err == nil && work:
+				held.Add(1)
+			case !errors.Is(err, chat.ErrLeaseBusy):
+				t.Errorf("got %v, want ErrLeaseBusy", err)
+			}
+		})
+	}
+	wg.Wait()
+	if n := held.Load(); n != 1 {
+		t.Errorf("%d workers hold the lease, want 1", n)
+	}
+}
+
+// A worker that slept past its lease saves nothing once another has it.
+func TestSavesAreFenced(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	ctx := t.Context()
+	id, old := f.conversation(ann)
+	_, err := f.db.Exec(ctx, `UPDATE conversations SET lease_until = now() - interval '1 second'`)
+	must(t, err)
+	fresh := f.lease(id)
+
+	for name, save := range map[string]func(chat.Lease) error{
+		"mark creating": func(l chat.Lease) error { return f.MarkCreating(ctx, l) },
+		"save SID":      func(l chat.Lease) error { return f.SaveSID(ctx, l, chat.Found{SID: ch1}) },
+		"activate":      func(l chat.Lease) error { return f.Activate(ctx, l, mb1) },
+		"fail":          func(l chat.Lease) error { return f.FailConversation(ctx, l, 1, "") },
+		"close":         func(l chat.Lease) error { return f.CloseConversation(ctx, l, "", false) },
+		"decide":        func(l chat.Lease) error { return f.Decide(ctx, l, nil, false) },
+		"finish turn":   func(l chat.Lease) error { return f.FinishTurn(ctx, l, chat.Turn{}) },
+		"gaps":          func(l chat.Lease) error { return f.SaveGapsChecked(ctx, l, 1) },
+		"give back":     func(l chat.Lease) error { _, err := f.GiveBack(ctx, l, 0, 0); return err },
+		"finish":        func(l chat.Lease) error { _, err := f.Finish(ctx, l, 0); return err },
+		"load":          func(l chat.Lease) error { _, err := f.Load(ctx, l); return err },
+	} {
+		if err := save(old); !errors.Is(err, chat.ErrLeaseLost) {
+			t.Errorf("%s with a lost lease: got %v, want ErrLeaseLost", name, err)
+		}
+	}
+	if got := one[string](f, `SELECT state || coalesce(conversation_sid, '') FROM conversations`); got != "pending" {
+		t.Errorf("the row is %q, want pending", got)
+	}
+	must(t, f.MarkCreating(ctx, fresh))
+}
+
+// A fact that comes while the worker is busy keeps the work open.
+func TestFinishSeesNewFacts(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	ctx := t.Context()
+	id, lease := f.conversation(ann)
+	_, err := f.RecordSignup(ctx, f.signup(ann))
+	must(t, err)
+	if done, err := f.Finish(ctx, lease, 0); err != nil || done {
+		t.Fatalf("got %v, %v; want more to do", done, err)
+	}
+	c, err := f.Load(ctx, lease)
+	must(t, err)
+	if done, err := f.Finish(ctx, c.Lease, 0); err != nil || !done {
+		t.Fatalf("got %v, %v; want done", done, err)
+	}
+	if _, work, err := f.Lease(ctx, id, leaseTime); err != nil || work {
+		t.Errorf("got %v, %v; want nothing to do", work, err)
+	}
+}
+
+// A worker that gives up for the night does not take a fact with it that came
+// while it was at work.
+func TestGiveBackSeesNewFacts(t *testing.T) {
+	t.Parallel()
+	for name, news := range map[string]bool{"nothing came": false, "a sign-up came": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			f := newFixture(t)
+			ctx := t.Context()
+			_, lease := f.conversation(ann)
+			if news {
+				_, err := f.RecordSignup(ctx, f.signup(ann))
+				must(t, err)
+			}
+			got, err := f.GiveBack(ctx, lease, 8*time.Hour, 0)
+			must(t, err)
+			if got != news {
+				t.Errorf("news is %t, want %t", got, news)
+			}
+			if due := one[bool](f, `SELECT retry_at <= now() FROM conversations`); due != news {
+				t.Errorf("due at once is %t, want %t", due, news)
+			}
+		})
+	}
+}
+
+// A time that lies ahead neither hides forgotten work nor stays on top of the
+// list.
+func TestActivityIsNotAhead(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	f.live(ann, ch1, mb1)
+	late := f.text(ch1, mb1, ann, 1, "from tomorrow")
+	late.Message.At = time.Now().Add(24 * time.Hour)
+	f.apply(late)
+	if ahead := one[bool](f, `SELECT last_activity_at > now() FROM conversations`); ahead {
+		t.Error("the latest activity lies ahead")
+	}
+}

@@ -1,0 +1,66 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
+	"textme/chat"
+)
+
+// discoveryLook is the look for conversations that nobody told us of.
+const discoveryLook = "conversations"
+
+// ClaimLook gives one caller the right to look if a look is due; the next one
+// is every later, whatever becomes of this one. On a new database it only
+// notes that everything from before has been seen.
+func (s *Store) ClaimLook(ctx context.Context, every time.Duration) (since time.Time, due bool, err error) {
+	err = s.tx(ctx, "claim look", func(tx pgx.Tx) error {
+		const q = `/* store.ClaimLook */
+			UPDATE looks SET next_at = now() + $2::interval WHERE scope = $1 AND next_at <= now() RETURNING seen_through`
+		err := tx.QueryRow(ctx, q, discoveryLook, every).Scan(&since)
+		if due = err == nil; !errors.Is(err, pgx.ErrNoRows) {
+			return err
+		}
+		const first = `/* store.ClaimLook */
+			INSERT INTO looks (scope, next_at) VALUES ($1, now() + $2::interval) ON CONFLICT DO NOTHING`
+		_, err = tx.Exec(ctx, first, discoveryLook, every)
+		return err
+	})
+	return since, due, err
+}
+
+// FinishLook enqueues an AdoptJob for each conversation that belongs to no row
+// by its SID or by the unique name we gave it, and remembers up to when all
+// have been seen.
+func (s *Store) FinishLook(ctx context.Context, found []chat.RemoteConversation, through time.Time) (unknown int, err error) {
+	sids, ids := make([]chat.ConversationSID, len(found)), make([]uuid.UUID, len(found))
+	for i, c := range found {
+		sids[i], ids[i] = c.SID, chat.ReadUniqueName(c.UniqueName)
+	}
+	err = s.tx(ctx, "finish look", func(tx pgx.Tx) error {
+		const q = `/* store.FinishLook */
+			SELECT sid FROM unnest($1::text[], $2::uuid[]) AS found(sid, named)
+			WHERE NOT EXISTS (SELECT FROM conversations WHERE conversation_sid = sid)
+				AND NOT EXISTS (SELECT FROM conversations WHERE id = named)`
+		strangers, err := collect[chat.ConversationSID](ctx, tx, q, sids, ids)
+		if err != nil {
+			return err
+		}
+		jobs := make([]chat.Job, len(strangers))
+		for i, sid := range strangers {
+			jobs[i] = chat.AdoptJob{ConversationSID: sid}
+		}
+		if err := s.enqueue(ctx, tx, jobs); err != nil {
+			return err
+		}
+		unknown = len(jobs)
+		const seen = `/* store.FinishLook */ UPDATE looks SET seen_through = greatest(seen_through, $2) WHERE scope = $1`
+		_, err = tx.Exec(ctx, seen, discoveryLook, through)
+		return err
+	})
+	return unknown, err
+}

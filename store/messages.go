@@ -1,0 +1,226 @@
+package store
+
+import (
+	"context"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"textme/chat"
+)
+
+// applyMessages brings the messages of the events into the transcript. What
+// the customer wrote is obeyed at once and wakes the worker.
+func (a *applier) applyMessages(ctx context.Context, events []chat.Event) error {
+	var tell []chat.Event
+	for _, e := range events {
+		if e.Message.SID != "" {
+			tell = append(tell, e)
+		}
+	}
+	heard, err := a.upsertMessages(ctx, tell)
+	if err != nil {
+		return err
+	}
+	for _, e := range tell {
+		if !heard[e.Message.SID] {
+			continue
+		}
+		delete(heard, e.Message.SID) // two events may tell of one message
+		row := a.rows[e.SID]
+		if err := a.obey(ctx, row, e.Message); err != nil {
+			return err
+		}
+		if e.Via == chat.ViaPoll && e.Message.Index >= row.ReplyFrom && e.ReceivedAt.Sub(e.Message.At) > lostAfter {
+			a.lost++
+		}
+		a.wakeLater(row.ID, e.Message.At)
+	}
+	return nil
+}
+
+// arrival is a message at Twilio on its way into a conversation's transcript.
+type arrival struct {
+	chat.RemoteMessage
+	row eventRow
+}
+
+// upsertMessages is the one way messages at Twilio enter the transcript,
+// whether our own post's answer, a webhook or a poll brought them: a message
+// of ours is found by our id in its attributes, any other by its SID. It
+// returns those that are new and from the customer.
+func (a *applier) upsertMessages(ctx context.Context, events []chat.Event) (heard map[chat.MessageSID]bool, err error) {
+	var arrivals []arrival
+	var sent []chat.MessageSID
+	for _, e := range events {
+		m := arrival{e.Message, a.rows[e.SID]}
+		if m.OurID != uuid.Nil {
+			found, err := a.updateOurs(ctx, m)
+			if err != nil {
+				return nil, err
+			}
+			if found {
+				sent = append(sent, m.SID)
+				continue
+			}
+		}
+		if !m.incoming() {
+			sent = append(sent, m.SID)
+		}
+		arrivals = append(arrivals, m)
+	}
+	heard, known, err := a.insertMessages(ctx, arrivals)
+	if err != nil {
+		return nil, err
+	}
+	for _, m := range arrivals {
+		if known[m.SID] {
+			if err := a.revise(ctx, m.RemoteMessage); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return heard, a.catchUp(ctx, sent)
+}
+
+// updateOurs gives a message of ours what Twilio knows of it.
+func (a *applier) updateOurs(ctx context.Context, m arrival) (found bool, err error) {
+	const q = `/* store.updateOurs */
+		UPDATE messages SET message_sid = $3, index = $4, twilio_at = coalesce(twilio_at, $5), body_at = coalesce(body_at, $5)
+		WHERE id = $2 AND conversation_id = $1`
+	tag, err := a.tx.Exec(ctx, q, m.row.ID, m.OurID, m.SID, m.Index, m.At)
+	return tag.RowsAffected() > 0, err
+}
+
+// insertMessages inserts the messages that are not known yet, in one pipeline.
+// It returns those that came from the customer, and those that were known.
+func (a *applier) insertMessages(ctx context.Context, arrivals []arrival) (heard, known map[chat.MessageSID]bool, err error) {
+	heard, known = map[chat.MessageSID]bool{}, map[chat.MessageSID]bool{}
+	if len(arrivals) == 0 {
+		return heard, known, nil
+	}
+	const q = `/* store.insertMessages */
+		INSERT INTO messages (id, conversation_id, message_sid, index, direction, author, body, media, status, twilio_at, body_at)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+		ON CONFLICT (message_sid) DO NOTHING`
+	var batch pgx.Batch
+	for _, m := range arrivals {
+		direction, status := "out", chat.Accepted
+		if m.incoming() {
+			direction, status = "in", chat.Received
+		}
+		args := []any{newID(), m.row.ID, m.SID, m.Index, direction, m.author(), m.Body, m.Media, status, m.At, bodyAt(m.RemoteMessage)}
+		batch.Queue(q, args...).Exec(func(tag pgconn.CommandTag) error {
+			switch {
+			case tag.RowsAffected() == 0:
+				known[m.SID] = true
+			case m.incoming():
+				heard[m.SID] = true
+			}
+			return nil
+		})
+	}
+	return heard, known, a.tx.SendBatch(ctx, &batch).Close()
+}
+
+// bodyAt is as of when the message's body reads so.
+func bodyAt(m chat.RemoteMessage) time.Time {
+	if m.UpdatedAt.After(m.At) {
+		return m.UpdatedAt
+	}
+	return m.At
+}
+
+// revise takes over a newer body, and notes an edit whichever of two versions
+// comes first.
+func (a *applier) revise(ctx context.Context, m chat.RemoteMessage) error {
+	const q = `/* store.revise */
+		UPDATE messages SET body = CASE WHEN $3 > body_at THEN $2 ELSE body END,
+			edited_at = CASE WHEN body <> $2 THEN greatest(edited_at, body_at, $3) ELSE edited_at END,
+			body_at = greatest(body_at, $3)
+		WHERE message_sid = $1`
+	_, err := a.tx.Exec(ctx, q, m.SID, m.Body, bodyAt(m))
+	return err
+}
+
+// incoming tells a customer's text: theirs by participant or, if that was added
+// anew meanwhile, by author.
+func (m arrival) incoming() bool {
+	return m.OurID == uuid.Nil && (m.Author == string(m.row.Phone) || m.Participant != "" && m.Participant == m.row.ParticipantSID)
+}
+
+// author keeps the customer's phone out of the transcript's rows: it is the
+// customer's, and only there can it be erased.
+func (m arrival) author() string {
+	if m.Author == string(m.row.Phone) {
+		return "customer"
+	}
+	return m.Author
+}
+
+// obey does what a keyword says, in the transaction that stores the text. It
+// takes the lock of the send gate, so no send begins after a STOP commits.
+func (a *applier) obey(ctx context.Context, row eventRow, m chat.RemoteMessage) error {
+	keyword := chat.ReadKeyword(m.Body, true) // YES counts: Twilio opts in on it too
+	if keyword != chat.Stop && keyword != chat.Start {
+		return nil
+	}
+	if err := lockCustomerOf(ctx, a.tx, row.ID); err != nil {
+		return err
+	}
+	at := saidAt(m)
+	if keyword == chat.Stop {
+		if err := a.supersede(ctx, row.Phone, at); err != nil {
+			return err
+		}
+		return a.optOut(ctx, a.tx, row.Phone, at, "text", string(m.SID))
+	}
+	return a.optIn(ctx, a.tx, row.Phone, at, string(m.SID))
+}
+
+// saidAt is when a text was said, within one second in the order of the texts:
+// webhooks tell milliseconds and Twilio's API whole seconds, so that of a STOP
+// and a START in one second the later would seem the earlier, if a webhook told
+// of one and a poll of the other.
+func saidAt(m chat.RemoteMessage) time.Time {
+	return m.At.Truncate(time.Second).Add(time.Duration(m.Index) * time.Microsecond)
+}
+
+func (a *applier) messageUpdated(ctx context.Context, _ eventRow, e chat.Event) error {
+	return a.revise(ctx, e.Message)
+}
+
+func (a *applier) messageRemoved(ctx context.Context, _ eventRow, e chat.Event) error {
+	const q = `/* store.messageRemoved */
+		UPDATE messages SET removed_at = coalesce(removed_at, $2) WHERE message_sid = $1`
+	_, err := a.tx.Exec(ctx, q, e.Message.SID, e.At)
+	return err
+}
+
+// RecordSent stores Twilio's answer to our post. A receipt that was faster may
+// have something to say about the sender.
+func (s *Store) RecordSent(ctx context.Context, sid chat.ConversationSID, m chat.RemoteMessage) (r chat.Result, err error) {
+	err = s.tx(ctx, "record sent", func(tx pgx.Tx) error {
+		if err := lockSIDs(ctx, tx, []chat.ConversationSID{sid}); err != nil {
+			return err
+		}
+		a := applier{Store: s, tx: tx}
+		if err := a.findRows(ctx, []chat.ConversationSID{sid}); err != nil {
+			return err
+		}
+		row, ours := a.rows[sid]
+		if !ours {
+			return pgx.ErrNoRows
+		}
+		if _, err := a.upsertMessages(ctx, []chat.Event{{SID: sid, Message: m}}); err != nil {
+			return err
+		}
+		const q = `/* store.RecordSent */ UPDATE conversations SET last_activity_at = greatest(last_activity_at, $2) WHERE id = $1`
+		_, err := tx.Exec(ctx, q, row.ID, time.Now())
+		r = chat.Result{Applied: chat.EventApplied, Paused: a.paused}
+		return err
+	})
+	return r, err
+}

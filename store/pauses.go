@@ -1,0 +1,64 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"textme/chat"
+)
+
+// Pause stops the account or a sender. The first reason stays; began tells
+// whether this is the first.
+func (s *Store) Pause(ctx context.Context, scope string, code int, reason string, probe time.Time) (began bool, err error) {
+	err = s.tx(ctx, "pause", func(tx pgx.Tx) error {
+		const q = `/* store.Pause */
+			INSERT INTO pauses (scope, code, reason, probe_at) VALUES ($1, $2, $3, $4)
+			ON CONFLICT (scope) WHERE ended_at IS NULL DO NOTHING`
+		tag, err := tx.Exec(ctx, q, scope, code, reason, probe)
+		began = tag.RowsAffected() > 0
+		return err
+	})
+	return began, err
+}
+
+// ClaimProbe lets exactly one caller through a pause whose probe is due.
+func (s *Store) ClaimProbe(ctx context.Context, sender chat.Phone, now, next time.Time) (claimed bool, err error) {
+	err = s.tx(ctx, "claim probe", func(tx pgx.Tx) error {
+		const q = `/* store.ClaimProbe */
+			UPDATE pauses SET probe_at = $4 WHERE scope IN ($1, $2) AND probe_at <= $3 AND ended_at IS NULL`
+		tag, err := tx.Exec(ctx, q, chat.AccountScope, sender, now, next)
+		claimed = tag.RowsAffected() > 0
+		return err
+	})
+	return claimed, err
+}
+
+// Resume ends the pauses of the account and the sender that a call can end, and
+// says why sending stays paused, "" if it does not.
+func (s *Store) Resume(ctx context.Context, sender chat.Phone) (still string, err error) {
+	err = s.tx(ctx, "resume", func(tx pgx.Tx) error {
+		const end = `/* store.Resume */
+			UPDATE pauses SET ended_at = now() WHERE scope IN ($1, $2) AND ended_at IS NULL AND NOT by_receipt`
+		if _, err := tx.Exec(ctx, end, chat.AccountScope, sender); err != nil {
+			return err
+		}
+		const left = `/* store.Resume */ SELECT reason FROM pauses WHERE scope IN ($1, $2) AND ended_at IS NULL LIMIT 1`
+		_, err := optional(tx.QueryRow(ctx, left, chat.AccountScope, sender).Scan(&still))
+		return err
+	})
+	return still, err
+}
+
+// Paused says why sending is stopped, for the account first, "" when nothing
+// is.
+func (s *Store) Paused(ctx context.Context) (reason string, err error) {
+	const q = `/* store.Paused */ SELECT reason FROM pauses WHERE ended_at IS NULL ORDER BY (scope = $1) DESC, since LIMIT 1`
+	err = s.pool.QueryRow(ctx, q, chat.AccountScope).Scan(&reason)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return "", nil
+	}
+	return reason, translate("paused", err)
+}

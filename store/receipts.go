@@ -1,0 +1,101 @@
+package store
+
+import (
+	"context"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"textme/chat"
+)
+
+// optedOutCode on a receipt is Twilio refusing a send because the person said
+// STOP to it: the same as hearing it ourselves
+// (https://www.twilio.com/docs/api/errors/21610), before the second in which the
+// receipt was made; texts of that second count as later (saidAt).
+const optedOutCode = 21610
+
+// applyReceipts keeps every receipt and moves the messages they are about
+// forward.
+func (a *applier) applyReceipts(ctx context.Context, events []chat.Event) error {
+	var sids []chat.MessageSID
+	var fresh []chat.Receipt
+	var batch pgx.Batch
+	for _, e := range events {
+		r := e.Receipt
+		if r.Message == "" {
+			continue
+		}
+		const q = `/* store.applyReceipts */
+			INSERT INTO receipts (message_sid, participant_sid, receipt_sid, channel_sid, status, error_code, at)
+			VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING`
+		batch.Queue(q, r.Message, r.Participant, r.SID, r.Channel, r.Status, r.ErrorCode, r.At).Exec(func(tag pgconn.CommandTag) error {
+			if tag.RowsAffected() == 0 {
+				return nil
+			}
+			fresh = append(fresh, r)
+			if e.Via == chat.ViaPoll && e.ReceivedAt.Sub(r.At) > lostAfter {
+				a.lost++
+			}
+			return nil
+		})
+		sids = append(sids, r.Message)
+	}
+	if len(sids) == 0 {
+		return nil
+	}
+	if err := a.tx.SendBatch(ctx, &batch).Close(); err != nil {
+		return err
+	}
+	if _, err := a.forward(ctx, sids); err != nil {
+		return err
+	}
+	if err := a.senderReceipts(ctx, fresh); err != nil {
+		return err
+	}
+	for _, e := range events {
+		if e.Receipt.ErrorCode != optedOutCode {
+			continue
+		}
+		row := a.rows[e.SID]
+		if err := lockCustomerOf(ctx, a.tx, row.ID); err != nil {
+			return err
+		}
+		if err := a.optOut(ctx, a.tx, row.Phone, e.Receipt.At.Truncate(time.Second), "receipt", string(e.Receipt.Message)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// catchUp makes messages that are surely at Twilio accepted, and gives them
+// the status of the receipts that were faster than they.
+func (a *applier) catchUp(ctx context.Context, sids []chat.MessageSID) error {
+	if len(sids) == 0 {
+		return nil
+	}
+	const q = `/* store.catchUp */
+		UPDATE messages SET status = 'accepted', error_code = 0, reason = ''
+		WHERE message_sid = ANY($1) AND status IN ('queued', 'sending', 'cancelled')`
+	if _, err := a.tx.Exec(ctx, q, sids); err != nil {
+		return err
+	}
+	moved, err := a.forward(ctx, sids)
+	if err != nil || !moved {
+		return err
+	}
+	return a.earlyReceipts(ctx, sids)
+}
+
+// forward moves each message on to the furthest status of its receipts, never
+// back, and reports whether it moved any.
+func (a *applier) forward(ctx context.Context, sids []chat.MessageSID) (moved bool, err error) {
+	const q = `/* store.forward */
+		UPDATE messages m SET status = r.status, error_code = r.error_code
+		FROM (SELECT DISTINCT ON (message_sid) message_sid, status, error_code FROM receipts
+			WHERE message_sid = ANY($1) ORDER BY message_sid, array_position($2::text[], status) DESC) r
+		WHERE m.message_sid = r.message_sid AND array_position($2, m.status) < array_position($2, r.status)`
+	tag, err := a.tx.Exec(ctx, q, sids, chat.DeliveryOrder())
+	return tag.RowsAffected() > 0, err
+}

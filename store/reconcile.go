@@ -1,0 +1,97 @@
+package store
+
+import (
+	"context"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
+	"textme/chat"
+)
+
+// ClaimPolls picks conversations that are due, those with texts waiting to be
+// sent first: a STOP that was missed must be heard before they leave. A claim
+// moves the conversation's time on by hold, so that other replicas pass it by
+// and a dead one's are taken up again.
+func (s *Store) ClaimPolls(ctx context.Context, most int, hold time.Duration) (polls []chat.Poll, err error) {
+	err = s.tx(ctx, "claim polls", func(tx pgx.Tx) error {
+		const q = `/* store.ClaimPolls */
+			UPDATE conversations c SET reconcile_at = now() + $2::interval
+			FROM (SELECT id, reconcile_at FROM conversations w
+				WHERE reconcile_at <= now() AND conversation_sid IS NOT NULL AND NOT EXISTS (SELECT FROM rates WHERE scope = $3 AND next_at > now())
+				ORDER BY EXISTS (SELECT FROM messages m WHERE m.conversation_id = w.id AND m.status IN ('queued', 'sending')) DESC, reconcile_at
+				LIMIT $1 FOR NO KEY UPDATE SKIP LOCKED) due
+			WHERE c.id = due.id
+			RETURNING c.id, c.conversation_sid, coalesce(c.participant_sid, ''), c.state, c.gaps_checked_through,
+				due.reconcile_at, c.last_activity_at, c.mapping_checked_at`
+		rows, err := tx.Query(ctx, q, most, hold, holdScope)
+		if err != nil {
+			return err
+		}
+		polls, err = pgx.CollectRows(rows, pgx.RowToStructByPos[chat.Poll])
+		return err
+	})
+	return polls, err
+}
+
+// Undelivered lists the texts of a conversation whose delivery is not settled:
+// a minute old, and twice as old as when they were last asked about, until they
+// have been asked about when a day old. Some carriers never say that a text
+// arrived.
+func (s *Store) Undelivered(ctx context.Context, conversation uuid.UUID, most int) ([]chat.MessageSID, error) {
+	const q = `/* store.Undelivered */
+		SELECT message_sid FROM messages
+		WHERE conversation_id = $1 AND status IN ('accepted', 'sent') AND message_sid IS NOT NULL AND removed_at IS NULL
+			AND twilio_at < now() - interval '1 minute'
+			AND (receipts_checked_at IS NULL
+				OR receipts_checked_at < twilio_at + interval '1 day' AND now() - twilio_at > 2 * (receipts_checked_at - twilio_at))
+		ORDER BY index LIMIT $2`
+	rows, err := s.pool.Query(ctx, q, conversation, most)
+	if err != nil {
+		return nil, translate("undelivered", err)
+	}
+	sids, err := pgx.CollectRows(rows, pgx.RowTo[chat.MessageSID])
+	return sids, translate("undelivered", err)
+}
+
+// FinishPoll saves what was asked and when to ask again: sooner if the
+// conversation was active since it was claimed.
+func (s *Store) FinishPoll(ctx context.Context, done chat.PollDone) error {
+	return s.tx(ctx, "finish poll", func(tx pgx.Tx) error {
+		const asked = `/* store.FinishPoll */ UPDATE messages SET receipts_checked_at = now() WHERE message_sid = ANY($1)`
+		if _, err := tx.Exec(ctx, asked, done.Asked); err != nil {
+			return err
+		}
+		const q = `/* store.FinishPoll */
+			UPDATE conversations SET gaps_checked_through = greatest(gaps_checked_through, $2),
+				mapping_checked_at = CASE WHEN $3 THEN now() ELSE mapping_checked_at END,
+				reconcile_at = now() + nullif(CASE WHEN last_activity_at > $4 THEN $6::interval ELSE $5::interval END, interval '0')
+			WHERE id = $1`
+		_, err := tx.Exec(ctx, q, done.ConversationID, done.GapsChecked, done.Mapping, done.LastActivity, done.Next, done.IfActive)
+		return err
+	})
+}
+
+// PollAll makes every open conversation at Twilio, and the look for unknown
+// ones, due now, and counts the conversations. Those that are due already stay
+// so. The mapping of each is checked as well.
+func (s *Store) PollAll(ctx context.Context) (due int, err error) {
+	err = s.tx(ctx, "poll all", func(tx pgx.Tx) error {
+		if _, err := tx.Exec(ctx, `SET LOCAL statement_timeout = '5min'`); err != nil { // it may be a large table
+			return err
+		}
+		const q = `/* store.PollAll */
+			UPDATE conversations SET reconcile_at = least(reconcile_at, now()), mapping_checked_at = 'epoch'
+			WHERE conversation_sid IS NOT NULL AND state <> 'closed'`
+		tag, err := tx.Exec(ctx, q)
+		if err != nil {
+			return err
+		}
+		due = int(tag.RowsAffected())
+		const look = `/* store.PollAll */ UPDATE looks SET next_at = least(next_at, now()) WHERE scope = $1`
+		_, err = tx.Exec(ctx, look, discoveryLook)
+		return err
+	})
+	return due, err
+}

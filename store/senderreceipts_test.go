@@ -1,0 +1,104 @@
+package store_test
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+
+	"textme/chat"
+)
+
+// posted has the welcome of a live conversation leave, up to the call to Twilio,
+// and returns what Twilio is going to answer.
+func (f *fixture) posted(conversation uuid.UUID) chat.RemoteMessage {
+	f.t.Helper()
+	welcome := one[uuid.UUID](f, `SELECT id FROM messages WHERE conversation_id = '`+conversation.String()+`' AND purpose = 'welcome'`)
+	_, err := f.RecordSignup(f.t.Context(), f.signup(ann)) // work to lease
+	must(f.t, err)
+	v, err := f.BeginSend(f.t.Context(), f.lease(conversation), welcome, func(chat.GateFacts) chat.Verdict { return chat.Verdict{} })
+	must(f.t, err)
+	if !v.Goes() {
+		f.t.Fatalf("the gate says %+v", v)
+	}
+	return chat.RemoteMessage{SID: im(0), Index: 0, OurID: welcome, Author: "bot", Body: "Welcome", At: noon}
+}
+
+const (
+	unregistered = 30034
+	pausesNow    = `SELECT count(*) FROM pauses WHERE ended_at IS NULL`
+)
+
+// A carrier's refusal pauses the sender, also if it was faster than the answer to
+// our post, and is told once.
+func TestReceiptPausesSender(t *testing.T) {
+	t.Parallel()
+	for name, early := range map[string]bool{"after the answer": false, "before the answer": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			f := newFixture(t)
+			ctx := t.Context()
+			sent := f.posted(f.live(ann, ch1, mb1))
+			refusal := f.receipt(ch1, 0, chat.Undelivered, unregistered)
+			var told []string
+			note := func(results ...chat.Result) {
+				for _, r := range results {
+					if r.Paused != "" {
+						told = append(told, r.Paused)
+					}
+				}
+			}
+			if early {
+				note(f.apply(refusal)...)
+			}
+			for range 2 {
+				r, err := f.RecordSent(ctx, ch1, sent)
+				must(t, err)
+				note(r)
+			}
+			note(f.apply(refusal)...)
+			if n := one[int](f, pausesNow+` AND by_receipt AND scope = '`+string(sender)+`'`); n != 1 || len(told) != 1 {
+				t.Errorf("%d pauses, told %q, want one told once", n, told)
+			}
+		})
+	}
+}
+
+// What was known of a receipt before says nothing about now, nor does a
+// rehearsal, which touches no pause.
+func TestReplayPausesNobody(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	ctx := t.Context()
+	sent := f.posted(f.live(ann, ch1, mb1))
+	_, err := f.RecordSent(ctx, ch1, sent)
+	must(t, err)
+	f.apply(f.receipt(ch1, 0, chat.Undelivered, unregistered))
+	f.exec(`DELETE FROM pauses`) // as if it had never been known
+
+	ids, err := f.Replayable(ctx, [16]byte{}, 10)
+	must(t, err)
+	for _, id := range ids {
+		_, err := f.ReplayEvent(ctx, id, false)
+		must(t, err)
+	}
+	if n := one[int](f, `SELECT count(*) FROM pauses`); n != 0 {
+		t.Errorf("replaying came to %d pauses", n)
+	}
+
+	// Somebody pauses the sender and has not committed: a rehearsal neither
+	// waits for that nor ends it.
+	tx, err := f.db.Begin(ctx)
+	must(t, err)
+	defer func() { _ = tx.Rollback(ctx) }()
+	_, err = tx.Exec(ctx, `INSERT INTO pauses (scope, code, reason, probe_at) VALUES ($1, 1, 'canary', now())`, sender)
+	must(t, err)
+	limited, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	r, err := f.Rehearse(limited)
+	must(t, err)
+	if len(r.Differences) > 0 || r.Events == 0 {
+		t.Errorf("rehearsed %+v", r)
+	}
+}

@@ -1,0 +1,120 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"net/netip"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
+	"textme/chat"
+)
+
+// RecordSignup accepts a sign-up: the evidence, the person's open
+// conversation and the wake-up of its worker commit together, and with whatever
+// other sign-ups arrive just then. The same submission again returns the first
+// one's answer and changes nothing. When ctx ends first, it may be recorded all
+// the same.
+func (s *Store) RecordSignup(ctx context.Context, signup chat.Signup) (chat.Recorded, error) {
+	r, err := s.signups.do(ctx, signup)
+	if err == nil {
+		err = r.err
+	}
+	return r.Recorded, err
+}
+
+// recordedSignup is what became of one sign-up of a batch.
+type recordedSignup struct {
+	chat.Recorded
+	err error
+}
+
+// recordOrSplit records the sign-ups in one transaction. If one spoils it for
+// the others, they are recorded one by one.
+func (s *Store) recordOrSplit(ctx context.Context, signups []chat.Signup) ([]recordedSignup, error) {
+	results, err := s.recordTogether(ctx, signups)
+	if err == nil || len(signups) == 1 && constraint(err) != dedupeConstraint {
+		return results, err
+	}
+	results = results[:0]
+	for i := range signups {
+		alone := signups[i : i+1]
+		one, err := s.recordTogether(ctx, alone)
+		if constraint(err) == dedupeConstraint { // a racing twin was faster: now it is found
+			one, err = s.recordTogether(ctx, alone)
+		}
+		switch {
+		case errors.Is(err, chat.ErrUnavailable):
+			return results, err
+		case err != nil:
+			one = []recordedSignup{{err: err}}
+		}
+		results = append(results, one...)
+	}
+	return results, nil
+}
+
+// dedupeConstraint keeps a submission from being recorded twice.
+const dedupeConstraint = "signups_dedupe_key"
+
+func (s *Store) recordTogether(ctx context.Context, signups []chat.Signup) (results []recordedSignup, err error) {
+	err = s.tx(ctx, "record signup", func(tx pgx.Tx) error {
+		results = make([]recordedSignup, len(signups))
+		for _, round := range rounds(signups, results) {
+			if err := s.recordRound(ctx, tx, round); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil { // nothing was committed: there are no results
+		return nil, err
+	}
+	return results, nil
+}
+
+// rounds divides the sign-ups so that nobody signs up twice in one round: a
+// later sign-up of a person sees the earlier one.
+func rounds(signups []chat.Signup, results []recordedSignup) (all [][]*draft) {
+	before := map[chat.Phone]int{} // by person: the rounds they are in
+	for i, signup := range signups {
+		n := before[signup.Phone]
+		before[signup.Phone]++
+		if n == len(all) {
+			all = append(all, nil)
+		}
+		all[n] = append(all[n], &draft{Signup: signup, result: &results[i].Recorded})
+	}
+	return all
+}
+
+// upsertCustomer finds or makes the person and locks their row until the
+// transaction ends.
+func upsertCustomer(ctx context.Context, tx pgx.Tx, phone chat.Phone) (uuid.UUID, error) {
+	const q = `/* store.upsertCustomer */
+		INSERT INTO customers (id, phone) VALUES ($1, $2)
+		ON CONFLICT (phone) DO UPDATE SET phone = excluded.phone RETURNING id`
+	var id uuid.UUID
+	return id, tx.QueryRow(ctx, q, newID(), phone).Scan(&id)
+}
+
+func orNull(ip netip.Addr) *netip.Addr {
+	if !ip.IsValid() {
+		return nil
+	}
+	return &ip
+}
+
+// Quarantine keeps a submission of a proven caller that could not be
+// understood, sealed, with the reason in plain words. The reason must hold
+// nothing of what was submitted.
+func (s *Store) Quarantine(ctx context.Context, source uuid.UUID, reason string, submission []byte) error {
+	return s.tx(ctx, "quarantine", func(tx pgx.Tx) error {
+		const q = `/* store.Quarantine */
+			INSERT INTO quarantine (id, source_id, reason, submission, received_at) VALUES ($1, $2, $3, $4, $5)`
+		_, err := tx.Exec(ctx, q, newID(), source, reason, s.keys.Seal(submission, payloadUse), time.Now())
+		return err
+	})
+}

@@ -1,0 +1,221 @@
+// Package store keeps everything in Postgres. One method is one transaction,
+// and no transaction spans a call to the outside world.
+//
+// The promises of the product live in the schema: one open conversation per
+// customer and sender, one welcome per conversation, one row per fact from
+// Twilio. The methods here let racing callers meet on those indexes instead of
+// checking first.
+//
+// Locks are always taken in one order, so that transactions wait for each
+// other and do not deadlock: the advisory lock on a conversation SID, then the
+// customer's row (which a STOP and the send gate share), then the
+// conversation's row. Where several customers meet in one batch Postgres may
+// still find a deadlock; such a transaction is tried again.
+package store
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"textme/chat"
+)
+
+// Queue takes the jobs that facts call for.
+type Queue interface {
+	// Enqueue adds to a batch what inserts the jobs, so that they commit with
+	// the fact.
+	Enqueue(b *pgx.Batch, jobs []chat.Job)
+	// Announce tells the workers, after that commit, to look for jobs.
+	Announce()
+}
+
+// Decode reads a stored payload back into the event it was.
+type Decode func(payload json.RawMessage) (chat.Event, error)
+
+// Store implements the interfaces that chat and handlers declare. It is safe
+// for concurrent use.
+type Store struct {
+	pool   *pgxpool.Pool
+	keys   *chat.Keyring
+	queue  Queue
+	decode Decode
+
+	ingest  *groupCommit[chat.Event, chat.Result]
+	signups *groupCommit[chat.Signup, recordedSignup]
+}
+
+// New wires a Store to a migrated database. A nil queue is for callers that
+// record nothing a worker must see: what enqueues a job then is an error.
+func New(pool *pgxpool.Pool, keys *chat.Keyring, queue Queue, decode Decode) *Store {
+	s := &Store{pool: pool, keys: keys, queue: queue, decode: decode}
+	s.ingest = &groupCommit[chat.Event, chat.Result]{apply: s.applyOrSplit}
+	s.signups = &groupCommit[chat.Signup, recordedSignup]{apply: s.recordOrSplit}
+	return s
+}
+
+// Open makes a pool of at most conns connections for the database at dsn. A
+// statement may take 5 s and a lock 3 s: a request never hangs on the database
+// for longer than its caller waits. It does not connect yet.
+func Open(ctx context.Context, dsn string, conns int) (*pgxpool.Pool, error) {
+	config, err := pgxpool.ParseConfig(dsn)
+	if err != nil {
+		return nil, errors.New("DATABASE_URL is not a Postgres URL") // pgx quotes the password
+	}
+	config.MaxConns = int32(conns) //nolint:gosec // G115: a setting checked to be small
+	for name, value := range map[string]string{
+		"application_name":                    "textme",
+		"statement_timeout":                   "5s",
+		"lock_timeout":                        "3s",
+		"idle_in_transaction_session_timeout": "10s",
+	} {
+		if _, set := config.ConnConfig.RuntimeParams[name]; !set {
+			config.ConnConfig.RuntimeParams[name] = value
+		}
+	}
+	return pgxpool.NewWithConfig(ctx, config)
+}
+
+// maxTries bounds how often a transaction that lost a race is run.
+const maxTries = 4
+
+// transaction remembers whether jobs were enqueued in it.
+type transaction struct {
+	pgx.Tx
+	enqueued bool
+}
+
+// tx runs f in a transaction, again when Postgres asks for it, announces the
+// jobs that were enqueued in it, and translates the error. f may run several
+// times.
+func (s *Store) tx(ctx context.Context, what string, f func(pgx.Tx) error) error {
+	var t transaction
+	run := func(tx pgx.Tx) error {
+		t = transaction{Tx: tx}
+		return f(&t)
+	}
+	var err error
+	for try := range maxTries {
+		if try > 0 {
+			if werr := wait(ctx, time.Duration(1+rand.IntN(20<<try))*time.Millisecond); werr != nil { //nolint:gosec // G404: jitter
+				break
+			}
+		}
+		if err = pgx.BeginFunc(ctx, s.pool, run); !lostRace(err) {
+			break
+		}
+	}
+	if err == nil && t.enqueued {
+		s.queue.Announce()
+	}
+	return translate(what, err)
+}
+
+// enqueue inserts jobs in a transaction that tx runs. No jobs are no error.
+func (s *Store) enqueue(ctx context.Context, tx pgx.Tx, jobs []chat.Job) error {
+	var b pgx.Batch
+	if err := s.enqueueIn(tx, &b, jobs); err != nil || b.Len() == 0 {
+		return err
+	}
+	return tx.SendBatch(ctx, &b).Close()
+}
+
+// enqueueIn is enqueue in a batch that tx is going to send.
+func (s *Store) enqueueIn(tx pgx.Tx, b *pgx.Batch, jobs []chat.Job) error {
+	if len(jobs) == 0 {
+		return nil
+	}
+	if s.queue == nil {
+		return errors.New("enqueue: this store was given no queue")
+	}
+	if t, ok := tx.(*transaction); ok {
+		t.enqueued = true
+	}
+	s.queue.Enqueue(b, jobs)
+	return nil
+}
+
+func wait(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-t.C:
+		return nil
+	}
+}
+
+// lostRace reports a deadlock or serialisation failure: nothing was done, and
+// the same transaction may succeed now (SQLSTATE class 40).
+func lostRace(err error) bool {
+	var pe *pgconn.PgError
+	return errors.As(err, &pe) && (pe.Code == "40001" || pe.Code == "40P01")
+}
+
+// translate names what was attempted and turns Postgres's errors into the
+// domain's: no row is ErrNotFound, a database that cannot serve now is
+// ErrUnavailable.
+func translate(what string, err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, pgx.ErrNoRows):
+		return fmt.Errorf("%s: %w", what, chat.ErrNotFound)
+	case unavailable(err):
+		return fmt.Errorf("%s: %w: %w", what, chat.ErrUnavailable, err)
+	default:
+		return fmt.Errorf("%s: %w", what, err)
+	}
+}
+
+// unavailable tells trouble of the database from trouble of the request.
+// SQLSTATE classes: 08 connection, 25006 read-only (a standby), 40 lost race,
+// 53 resources such as a full disk, 55P03 lock timeout, 57 shutdown and
+// statement timeout, 58 system error.
+func unavailable(err error) bool {
+	var pe *pgconn.PgError
+	if errors.As(err, &pe) {
+		for _, class := range []string{"08", "25006", "40", "53", "55P03", "57", "58"} {
+			if strings.HasPrefix(pe.Code, class) {
+				return true
+			}
+		}
+		return false
+	}
+	var ce *pgconn.ConnectError
+	return errors.As(err, &ce) || pgconn.Timeout(err) || pgconn.SafeToRetry(err) || errors.Is(err, context.DeadlineExceeded) || brokenConn(err)
+}
+
+// brokenConn recognises a connection that went away under a query: pgx has no
+// type for it, but such an error is never a PgError and wraps an I/O error.
+func brokenConn(err error) bool {
+	text := err.Error()
+	return strings.Contains(text, "unexpected EOF") || strings.Contains(text, "conn closed") ||
+		strings.Contains(text, "broken pipe") || strings.Contains(text, "connection reset") || strings.Contains(text, "closed pool")
+}
+
+// constraint is the name of the constraint that err violates, "" for none.
+func constraint(err error) string {
+	var pe *pgconn.PgError
+	if errors.As(err, &pe) {
+		return pe.ConstraintName
+	}
+	return ""
+}
+
+// optional turns "no row" into false.
+func optional(err error) (found bool, _ error) {
+	if errors.Is(err, pgx.ErrNoRows) {
+		return false, nil
+	}
+	return err == nil, err
+}

@@ -1,0 +1,59 @@
+package store
+
+import (
+	"context"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
+	"textme/chat"
+)
+
+// sweepBatch bounds one sweep; the next one takes the rest.
+const sweepBatch = 500
+
+// WakeForgotten enqueues jobs for conversations with work left whose lease has
+// run out or whose job is overdue by age, and for conversations at Twilio whose
+// events are parked longer than age. It notes that it did, so that the next
+// sweep gives the jobs the same time again.
+func (s *Store) WakeForgotten(ctx context.Context, age time.Duration) (woken int, err error) {
+	err = s.tx(ctx, "wake forgotten", func(tx pgx.Tx) error {
+		const asleep = `/* store.WakeForgotten */
+			UPDATE conversations SET retry_at = now() WHERE id IN (
+				SELECT id FROM conversations
+				WHERE work_seq > done_seq AND coalesce(greatest(lease_until, retry_at + $1::interval), last_activity_at + $1::interval) < now()
+				LIMIT $2 FOR NO KEY UPDATE SKIP LOCKED)
+			RETURNING id`
+		ids, err := collect[uuid.UUID](ctx, tx, asleep, age, sweepBatch)
+		if err != nil {
+			return err
+		}
+		const parked = `/* store.WakeForgotten */
+			SELECT DISTINCT conversation_sid FROM events
+			WHERE applied_at IS NULL AND error = '' AND conversation_sid <> '' AND received_at < now() - $1::interval
+			LIMIT $2`
+		sids, err := collect[chat.ConversationSID](ctx, tx, parked, age, sweepBatch)
+		if err != nil {
+			return err
+		}
+		jobs := make([]chat.Job, 0, len(ids)+len(sids))
+		for _, id := range ids {
+			jobs = append(jobs, chat.AdvanceJob{ConversationID: id})
+		}
+		for _, sid := range sids {
+			jobs = append(jobs, chat.AdoptJob{ConversationSID: sid})
+		}
+		woken = len(jobs)
+		return s.enqueue(ctx, tx, jobs)
+	})
+	return woken, err
+}
+
+func collect[T any](ctx context.Context, tx pgx.Tx, q string, args ...any) ([]T, error) {
+	rows, err := tx.Query(ctx, q, args...)
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, pgx.RowTo[T])
+}
