@@ -1,0 +1,237 @@
+package jobs
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"os"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"textme/chat"
+	"textme/store/storetest"
+)
+
+// patience is for one thing to happen, on a busy machine.
+const patience = 30 * time.Second
+
+// until asks again and again until cond holds.
+func until(t testing.TB, what string, cond func() bool) {
+	t.Helper()
+	deadline := time.After(patience)
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for !cond() {
+		select {
+		case <-tick.C:
+		case <-deadline:
+			t.Fatalf("waited in vain until %s", what)
+		}
+	}
+}
+
+func must(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// rows is a chat.Store that decides how each Advance goes by the lease it
+// gives. Any other method of it panics.
+type rows struct {
+	chat.Store
+	lease func(conversation uuid.UUID) error
+}
+
+// Lease implements chat.Store: without an error nothing is left to do.
+func (r rows) Lease(_ context.Context, conversation uuid.UUID, _ time.Duration) (chat.Lease, bool, error) {
+	return chat.Lease{}, false, r.lease(conversation)
+}
+
+// WakeForgotten implements chat.Store: nothing is forgotten.
+func (rows) WakeForgotten(context.Context, time.Duration) (int, error) { return 0, nil }
+
+// PruneEvents implements chat.Store: nothing is old.
+func (rows) PruneEvents(context.Context, time.Time, time.Time, int) (int, error) { return 0, nil }
+
+// PruneSubmissions implements chat.Store: nothing is old.
+func (rows) PruneSubmissions(context.Context, time.Time, int) (int, error) { return 0, nil }
+
+func newTestQueue(t testing.TB) (*Queue, *pgxpool.Pool) {
+	t.Helper()
+	pool := storetest.Pool(t)
+	q, err := NewQueue(pool)
+	must(t, err)
+	return q, pool
+}
+
+// enqueue commits the jobs.
+func enqueue(t testing.TB, q *Queue, pool *pgxpool.Pool, jobs ...chat.Job) {
+	t.Helper()
+	var b pgx.Batch
+	q.Enqueue(&b, jobs)
+	must(t, pool.SendBatch(t.Context(), &b).Close())
+	q.Announce()
+}
+
+// work runs jobs until the test ends.
+func work(t testing.TB, pool *pgxpool.Pool, observe Observe, lease func(uuid.UUID) error) {
+	t.Helper()
+	log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelError + 1}))
+	service := chat.New(rows{lease: lease}, nil, chat.Options{}, time.Now, log)
+	runner, err := NewRunner(pool, service, Options{Observe: observe}, log)
+	must(t, err)
+	must(t, runner.Start(t.Context()))
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), patience)
+		defer cancel()
+		must(t, runner.Stop(ctx))
+	})
+}
+
+// Every way a run can end is told apart, a panic included, and what runs
+// regularly is told of as well.
+func TestObserve(t *testing.T) {
+	t.Parallel()
+	q, pool := newTestQueue(t)
+	ends := map[uuid.UUID]error{
+		uuid.New(): nil,
+		uuid.New(): chat.ErrLeaseBusy, // snoozes
+		uuid.New(): chat.ErrNotFound,
+		uuid.New(): errors.New("broken"),
+		uuid.New(): errPanic,
+	}
+	var jobs []chat.Job
+	for id := range ends {
+		jobs = append(jobs, chat.AdvanceJob{ConversationID: id})
+	}
+	enqueue(t, q, pool, jobs...)
+	var mu sync.Mutex
+	got := map[string]bool{}
+	failed := 0
+	work(t, pool, func(kind string, result Result, took time.Duration) {
+		mu.Lock()
+		defer mu.Unlock()
+		got[kind+" "+string(result)] = true
+		if result == Errored {
+			failed++
+		}
+		if took < 0 {
+			t.Errorf("a run took %v", took)
+		}
+	}, func(id uuid.UUID) error {
+		if errors.Is(ends[id], errPanic) {
+			panic(errPanic)
+		}
+		return ends[id]
+	})
+	want := map[string]bool{"advance done": true, "advance snoozed": true, "advance cancelled": true, "advance failed": true, "sweep done": true, "prune done": true}
+	until(t, "every end was observed", func() bool {
+		mu.Lock()
+		defer mu.Unlock()
+		return len(got) >= len(want) && failed >= 2
+	})
+	mu.Lock()
+	defer mu.Unlock()
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("observed (-want +got):\n%s", diff)
+	}
+}
+
+var errPanic = errors.New("panics")
+
+// The queue drains faster than any sender can text, and each job runs once.
+func TestDrain(t *testing.T) {
+	t.Parallel()
+	const n, perSecond = 2000, 50
+	q, pool := newTestQueue(t)
+	jobs := make([]chat.Job, n)
+	for i := range jobs {
+		jobs[i] = chat.AdvanceJob{ConversationID: uuid.New()}
+	}
+	enqueue(t, q, pool, jobs...)
+	var mu sync.Mutex
+	runs := map[uuid.UUID]int{}
+	start := time.Now()
+	work(t, pool, nil, func(id uuid.UUID) error {
+		mu.Lock()
+		defer mu.Unlock()
+		runs[id]++
+		return nil
+	})
+	until(t, "all jobs have run", func() bool {
+		mu.Lock()
+		defer mu.Unlock()
+		return len(runs) == n
+	})
+	took := time.Since(start)
+	t.Logf("%d jobs in %v, %.0f a second", n, took.Round(time.Millisecond), n/took.Seconds())
+	if took > n/perSecond*time.Second {
+		t.Errorf("%d jobs took %v, want at least %d a second", n, took, perSecond)
+	}
+	until(t, "all jobs are completed", func() bool { return count(t, pool, `state = 'completed'`) == n })
+	for id, times := range runs {
+		if times != 1 {
+			t.Errorf("job of %v ran %d times", id, times)
+		}
+	}
+}
+
+// Ended jobs go when they are older than they need be.
+func TestEndedJobsArePruned(t *testing.T) {
+	t.Parallel()
+	q, pool := newTestQueue(t)
+	for range 6 {
+		enqueue(t, q, pool, chat.AdvanceJob{ConversationID: uuid.New()})
+	}
+	const end = `UPDATE river_job SET state = ends.state::river_job_state, finalized_at = now() - ends.age
+		FROM (VALUES (1, 'completed', interval '50 minutes'), (2, 'completed', interval '61 minutes'),
+			(3, 'cancelled', interval '23 hours'), (4, 'cancelled', interval '25 hours'),
+			(5, 'discarded', interval '6 days'), (6, 'discarded', interval '8 days')) AS ends (id, state, age)
+		WHERE river_job.id = ends.id`
+	_, err := pool.Exec(t.Context(), end)
+	must(t, err)
+	work(t, pool, nil, func(uuid.UUID) error { return nil })
+	until(t, "old jobs are gone", func() bool { return count(t, pool, `id IN (2, 4, 6)`) == 0 })
+	if n := count(t, pool, `id IN (1, 3, 5)`); n != 3 {
+		t.Errorf("%d of 3 younger jobs are left", n)
+	}
+}
+
+func count(t testing.TB, pool *pgxpool.Pool, where string) (n int) {
+	t.Helper()
+	must(t, pool.QueryRow(t.Context(), `SELECT count(*) FROM river_job WHERE `+where).Scan(&n))
+	return n
+}
+
+// How many jobs a second come out of the queue, finding that nothing is left
+// to do: -benchtime 100000x drains so many.
+func BenchmarkDrain(b *testing.B) {
+	q, pool := newTestQueue(b)
+	for left := b.N; left > 0; left -= 1000 {
+		jobs := make([]chat.Job, min(left, 1000))
+		for i := range jobs {
+			jobs[i] = chat.AdvanceJob{ConversationID: uuid.New()}
+		}
+		enqueue(b, q, pool, jobs...)
+	}
+	var ran atomic.Int64
+	done := make(chan struct{})
+	b.ResetTimer()
+	work(b, pool, nil, func(uuid.UUID) error {
+		if ran.Add(1) == int64(b.N) {
+			close(done)
+		}
+		return nil
+	})
+	<-done
+	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "jobs/s")
+}
