@@ -1,0 +1,137 @@
+package twilio
+
+import (
+	"context"
+	"errors"
+	"math"
+	"net/http"
+	"sync"
+	"time"
+
+	"textme/chat"
+)
+
+// How a client adapts to what Twilio can take. The cap on calls at once halves
+// at every 20429 and grows by one for each round of calls that went well
+// (additive increase, multiplicative decrease, as TCP does). After brokenAfter
+// calls in a row that Twilio could not answer, nothing is called for a while,
+// then one call probes.
+const (
+	mostCalls     = 32
+	leastCalls    = 1
+	brokenAfter   = 8
+	shortestBreak = time.Second
+	longestBreak  = 10 * time.Second
+	// tooManyCalls is Twilio's word for too many requests at once; it was not
+	// carried out (https://www.twilio.com/docs/api/errors/20429).
+	tooManyCalls = 20429
+)
+
+var (
+	errBreak = errors.New("twilio does not answer; waiting before the next try")
+	errHeld  = errors.New("twilio asked to wait")
+)
+
+// capacity decides whether a call may start, and learns from how it went.
+type capacity struct {
+	now func() time.Time
+
+	mu      sync.Mutex
+	changed chan struct{} // closed and replaced when a slot may have come free
+	cap     float64       // calls at once
+	inUse   int
+	failed  int           // in a row
+	pause   time.Duration // of the present break, 0 when there is none
+	until   time.Time     // no calls before
+	why     error         // of until
+	probing bool          // one call is out to see whether the break is over
+}
+
+func newCapacity(now func() time.Time) *capacity {
+	return &capacity{now: now, changed: make(chan struct{}), cap: mostCalls}
+}
+
+// enter waits for a slot. While a break or Twilio's own request to wait lasts,
+// it returns at once with how long that is still to be.
+func (c *capacity) enter(ctx context.Context) (wait time.Duration, err error) {
+	for {
+		c.mu.Lock()
+		now := c.now()
+		switch {
+		case now.Before(c.until):
+			wait, err = c.until.Sub(now), c.why
+		case c.pause > 0 && c.probing:
+			wait, err = shortestBreak, errBreak
+		case c.inUse < int(c.cap):
+			c.inUse++
+			c.probing = c.pause > 0
+			c.mu.Unlock()
+			return 0, nil
+		}
+		changed := c.changed
+		c.mu.Unlock()
+		if err != nil {
+			return wait, err
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return 0, ctx.Err()
+		}
+	}
+}
+
+// giveBack gives the slot of a call back that was not made after all.
+func (c *capacity) giveBack() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.probing = false
+	c.free()
+}
+
+// free makes room for one more call. The lock is held.
+func (c *capacity) free() {
+	c.inUse--
+	close(c.changed)
+	c.changed = make(chan struct{})
+}
+
+// leave gives the slot back; te is how the call ended, nil for well.
+func (c *capacity) leave(ctx context.Context, te *chat.TwilioError) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	defer c.free()
+	switch {
+	case te != nil && te.Status == 0 && ctx.Err() != nil:
+		c.probing = false // the caller gave up or ran out of time: nothing is known
+	case te != nil && (te.Status == 0 || te.Status >= http.StatusInternalServerError):
+		c.fail()
+	default:
+		c.failed, c.pause, c.probing = 0, 0, false
+		if te == nil {
+			c.cap = math.Min(mostCalls, c.cap+1/c.cap)
+		} else if te.Code == tooManyCalls {
+			c.cap = math.Max(leastCalls, c.cap/2)
+		}
+	}
+	if te != nil && te.RetryAfter > 0 {
+		c.hold(c.now().Add(te.RetryAfter), errHeld)
+	}
+}
+
+// fail counts a call that had no answer, and begins or prolongs a break.
+func (c *capacity) fail() {
+	c.failed++
+	if c.failed < brokenAfter && !c.probing {
+		return
+	}
+	c.pause = min(max(2*c.pause, shortestBreak), longestBreak)
+	c.failed, c.probing = 0, false
+	c.hold(c.now().Add(c.pause), errBreak)
+}
+
+func (c *capacity) hold(until time.Time, why error) {
+	if until.After(c.until) {
+		c.until, c.why = until, why
+	}
+}

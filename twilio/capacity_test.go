@@ -1,0 +1,213 @@
+package twilio
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"textme/chat"
+)
+
+// capacityClock is a clock that a test turns.
+type capacityClock struct {
+	mu sync.Mutex
+	at time.Time
+}
+
+func (c *capacityClock) now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.at
+}
+
+func (c *capacityClock) advance(d time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.at = c.at.Add(d)
+}
+
+func newTestCapacity() (*capacity, *capacityClock) {
+	clock := &capacityClock{at: time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)}
+	return newCapacity(clock.now), clock
+}
+
+var unanswered = &chat.TwilioError{Op: "test", Status: 503}
+
+func (c *capacity) ends(t *testing.T, te *chat.TwilioError) {
+	t.Helper()
+	if wait, err := c.enter(t.Context()); err != nil {
+		t.Fatalf("the call must wait %v: %v", wait, err)
+	}
+	c.leave(t.Context(), te)
+}
+
+func TestBreak(t *testing.T) {
+	t.Parallel()
+	c, clock := newTestCapacity()
+	for range brokenAfter - 1 {
+		c.ends(t, unanswered)
+	}
+	c.ends(t, nil) // one that went well starts the count over
+	for range brokenAfter {
+		c.ends(t, unanswered)
+	}
+	wait, err := c.enter(t.Context())
+	if !errors.Is(err, errBreak) || wait != shortestBreak {
+		t.Fatalf("after %d failures: %v, %v; want a break of %v", brokenAfter, wait, err, shortestBreak)
+	}
+
+	clock.advance(shortestBreak)
+	if _, err := c.enter(t.Context()); err != nil {
+		t.Fatalf("no probe: %v", err)
+	}
+	if _, err := c.enter(t.Context()); !errors.Is(err, errBreak) {
+		t.Fatalf("a second call beside the probe: %v", err)
+	}
+	c.leave(t.Context(), unanswered)
+	if wait, err := c.enter(t.Context()); !errors.Is(err, errBreak) || wait != 2*shortestBreak {
+		t.Fatalf("after a failed probe: %v, %v; want a break twice as long", wait, err)
+	}
+	for range 10 {
+		clock.advance(longestBreak)
+		c.ends(t, unanswered)
+	}
+	if wait, _ := c.enter(t.Context()); wait != longestBreak {
+		t.Fatalf("the break grew to %v, want %v", wait, longestBreak)
+	}
+	clock.advance(longestBreak)
+	c.ends(t, nil)
+	for range mostCalls {
+		if _, err := c.enter(t.Context()); err != nil {
+			t.Fatalf("after the probe went well: %v", err)
+		}
+	}
+}
+
+func TestRetryAfterHoldsEverything(t *testing.T) {
+	t.Parallel()
+	c, clock := newTestCapacity()
+	c.ends(t, &chat.TwilioError{Status: 429, Code: tooManyCalls, RetryAfter: 30 * time.Second})
+	clock.advance(10 * time.Second)
+	if wait, err := c.enter(t.Context()); !errors.Is(err, errHeld) || wait != 20*time.Second {
+		t.Fatalf("within the window: %v, %v; want 20s", wait, err)
+	}
+	clock.advance(20 * time.Second)
+	c.ends(t, nil)
+}
+
+func TestCapFallsAndGrows(t *testing.T) {
+	t.Parallel()
+	c, _ := newTestCapacity()
+	for range 3 {
+		c.ends(t, &chat.TwilioError{Status: 429, Code: tooManyCalls})
+	}
+	if c.cap != mostCalls/8 {
+		t.Fatalf("after three 20429 the cap is %v, want %v", c.cap, mostCalls/8)
+	}
+	for range mostCalls / 8 {
+		if _, err := c.enter(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	entered := make(chan error, 1)
+	go func() {
+		_, err := c.enter(ctx)
+		entered <- err
+	}()
+	select {
+	case err := <-entered:
+		t.Fatalf("one call too many went out: %v", err)
+	default:
+	}
+	c.leave(t.Context(), nil)
+	if err := <-entered; err != nil {
+		t.Fatal(err)
+	}
+	cancel()
+	if _, err := c.enter(ctx); !errors.Is(err, context.Canceled) {
+		t.Fatalf("a caller that gave up: %v", err)
+	}
+	for range 10_000 {
+		c.leave(t.Context(), nil)
+		c.inUse++
+	}
+	if c.cap != mostCalls {
+		t.Fatalf("after many good calls the cap is %v, want %v", c.cap, mostCalls)
+	}
+}
+
+// Whatever a dead Twilio looks like, soon it is only asked now and then.
+func TestDeadTwilioIsLeftAlone(t *testing.T) {
+	t.Parallel()
+	for name, answer := range map[string]http.HandlerFunc{
+		"connections reset": func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) },
+		"unavailable":       func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusServiceUnavailable) },
+		"hanging":           func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			api := httptest.NewServer(answer)
+			t.Cleanup(api.Close)
+			c := newClient(t, api.URL, func(c *Config) { c.Timeout = 100 * time.Millisecond })
+			for i := range brokenAfter {
+				if _, err := c.FetchConversation(within(t), testCH); err == nil || errors.Is(err, errBreak) {
+					t.Fatalf("call %d: got %v", i, err)
+				}
+			}
+			var te *chat.TwilioError
+			if _, err := c.FetchConversation(within(t), testCH); !errors.Is(err, errBreak) || !errors.As(err, &te) || te.RetryAfter <= 0 {
+				t.Errorf("after %d calls without an answer: got %v, want to be told to wait", brokenAfter, err)
+			}
+		})
+	}
+}
+
+// A reserved call begins at once, whatever has come meanwhile, and a right that
+// was not used is given back once.
+func TestReserve(t *testing.T) {
+	t.Parallel()
+	var requests atomic.Int32
+	api := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		requests.Add(1)
+		w.Header().Set("Retry-After", "30")
+		w.WriteHeader(http.StatusTooManyRequests)
+	}))
+	t.Cleanup(api.Close)
+	c := newClient(t, api.URL)
+	reserved, release, err := c.Reserve(within(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 2 { // unused, and used up
+		_, unused, err := c.Reserve(within(t))
+		if err != nil {
+			t.Fatal(err)
+		}
+		unused()
+		unused()
+	}
+	if c.capacity.inUse != 1 {
+		t.Errorf("%d slots are in use, want the reserved one", c.capacity.inUse)
+	}
+	if _, err := c.FetchConversation(within(t), testCH); requests.Load() != 1 {
+		t.Fatalf("the call beside was not made: %v", err)
+	}
+	for i, want := range []int32{2, 2} { // the right is for one call
+		if _, err := c.FetchConversation(reserved, testCH); err == nil || requests.Load() != want {
+			t.Errorf("call %d: %v, %d requests in all, want %d", i, err, requests.Load(), want)
+		}
+	}
+	release()
+	if c.capacity.inUse != 0 {
+		t.Errorf("%d slots are in use in the end", c.capacity.inUse)
+	}
+	if _, _, err := c.Reserve(within(t)); !errors.Is(err, errHeld) {
+		t.Errorf("while held: got %v", err)
+	}
+}

@@ -1,0 +1,53 @@
+package twilio
+
+import (
+	"regexp"
+	"strings"
+
+	"textme/chat"
+)
+
+var numberPattern = regexp.MustCompile(`^\+[1-9][0-9]{6,14}$`)
+
+// isClassic reports whether the parameters are those of the classic Messaging
+// webhook, which says of no event what type it is
+// (https://www.twilio.com/docs/messaging/guides/webhook-request).
+func (r *reader) isClassic() bool {
+	return r.text("EventType") == "" && r.text("SmsMessageSid") != "" && r.text("From") != ""
+}
+
+// classic reads the text that somebody sent to one of our numbers.
+func (r *reader) classic() chat.Event {
+	e := chat.Event{Via: chat.ViaWebhook, Type: chat.ClassicMessage, Payload: r.params.payload()}
+	e.Classic = chat.ClassicText{
+		SID:    string(needSID[channelSID](r, "MessageSid")),
+		From:   r.number164("From"),
+		To:     r.number164("To"),
+		Body:   r.text("Body"),
+		OptOut: chat.Keyword(strings.ToLower(r.optional("OptOutType", "STOP", "START", "HELP"))),
+	}
+	if r.problem != "" {
+		return r.unapplied(e)
+	}
+	e.Key = chat.EventKey(e.Type, e.Classic.SID)
+	return e
+}
+
+// number164 reads a phone number that must come. Those of other channels, such
+// as whatsapp:+1…, are not read yet.
+func (r *reader) number164(name string) chat.Phone {
+	s := r.text(name)
+	if !numberPattern.MatchString(s) {
+		r.fail(name, "is not a phone number")
+		return ""
+	}
+	return chat.Phone(s)
+}
+
+// optional reads a parameter that is one of words if it comes.
+func (r *reader) optional(name string, words ...string) string {
+	if r.text(name) == "" {
+		return ""
+	}
+	return r.oneOf(name, words...)
+}

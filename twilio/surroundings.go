@@ -1,0 +1,165 @@
+package twilio
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/url"
+	"slices"
+	"strings"
+
+	conversations "github.com/twilio/twilio-go/rest/conversations/v1"
+
+	"textme/chat"
+)
+
+// surroundings warns of settings beside the planned ones. None of them is ours
+// to change, and a restricted API key may not read them all: one that cannot be
+// read is reported and no error.
+func (p *planner) surroundings(ctx context.Context) {
+	service, err := p.timers(ctx)
+	p.unchecked("default timers", err)
+	if service != "" {
+		p.unchecked("webhooks of the service", p.service(ctx, service))
+	}
+	p.unchecked("Conversation Orchestrator", p.bridges(ctx, service))
+	for _, sender := range p.setup.Senders {
+		p.unchecked("inbound SMS webhook of "+string(sender), p.classic(ctx, sender))
+	}
+}
+
+func (p *planner) unchecked(what string, err error) {
+	if err == nil {
+		return
+	}
+	why := err.Error()
+	if te := (*chat.TwilioError)(nil); errors.As(err, &te) && te.Err != nil {
+		why = te.Err.Error()
+	}
+	p.plan.Unchecked = append(p.plan.Unchecked, what+": "+why)
+}
+
+// timers warns of conversations that end by themselves, after which a text of
+// the customer starts a new one, and returns the service we act in.
+func (p *planner) timers(ctx context.Context) (service string, err error) {
+	service = p.serviceSID
+	err = p.call(ctx, "fetch configuration", false, func(api *conversations.ApiService) error {
+		answer, err := api.FetchConfiguration()
+		if err != nil {
+			return err
+		}
+		if deref(answer.AccountSid) != p.accountSID {
+			return errUnreadable
+		}
+		if service == "" {
+			service = deref(answer.DefaultChatServiceSid)
+		}
+		if after := deref(answer.DefaultClosedTimer); after != "" {
+			p.warn("conversations close by themselves after " + after + " (default_closed_timer)")
+		}
+		if after := deref(answer.DefaultInactiveTimer); after != "" {
+			p.warn("conversations become inactive by themselves after " + after + " (default_inactive_timer)")
+		}
+		return nil
+	})
+	if !servicePattern.MatchString(service) {
+		service = ""
+	}
+	return service, err
+}
+
+// service warns of webhooks that make the same events come twice.
+func (p *planner) service(ctx context.Context, sid string) error {
+	return p.call(ctx, "fetch webhooks of service", false, func(api *conversations.ApiService) error {
+		answer, err := api.FetchServiceWebhookConfiguration(sid)
+		if err != nil {
+			return err
+		}
+		have, err := convert[webhookSettings](answer)
+		if err != nil {
+			return err
+		}
+		twice := slices.DeleteFunc(have.Filters, func(f string) bool { return !slices.Contains(p.setup.Filters, f) })
+		if sameHost(have.PostURL, p.setup.URL) && len(twice) > 0 {
+			p.warn("service " + sid + " posts to us as well, so that these events come twice: " + strings.Join(twice, ", "))
+		}
+		if have.PreURL != "" {
+			p.warn("service " + sid + " has a pre-event webhook, " + displayURL(have.PreURL) + ": it decides on texts before they reach a conversation and may drop them")
+		}
+		return nil
+	})
+}
+
+func sameHost(a, b string) bool {
+	ua, ok := splitURL(a)
+	ub, _ := splitURL(b)
+	return ok && strings.EqualFold(ua.host, ub.host)
+}
+
+// bridges warns of Conversations v2 (the Orchestrator) handing the channels'
+// texts to the service we act in, where its own rules apply to them too
+// (https://www.twilio.com/docs/conversations).
+func (p *planner) bridges(ctx context.Context, service string) error {
+	var list struct {
+		Configurations []struct {
+			ID     string `json:"id"`
+			Bridge struct {
+				ServiceSID string `json:"serviceId"`
+			} `json:"conversationsV1Bridge"`
+		} `json:"configurations"`
+	}
+	if err := p.fetch(ctx, "list orchestrator configurations", "https://"+apiHost+"/v2/ControlPlane/Configurations?pageSize=50", &list); err != nil {
+		return err
+	}
+	for _, configuration := range list.Configurations {
+		if configuration.Bridge.ServiceSID != "" && configuration.Bridge.ServiceSID == service {
+			p.warn("Conversation Orchestrator's configuration " + configuration.ID + " bridges to our service: its rules apply to our conversations")
+		}
+	}
+	return nil
+}
+
+// classic warns of the number's own webhook, which fires for every text beside
+// the conversation's, and may answer it
+// (https://www.twilio.com/docs/phone-numbers/api/incomingphonenumber-resource).
+func (p *planner) classic(ctx context.Context, sender chat.Phone) error {
+	var list struct {
+		Numbers []struct {
+			Number      chat.Phone `json:"phone_number"`
+			URL         string     `json:"sms_url"`
+			Application string     `json:"sms_application_sid"`
+		} `json:"incoming_phone_numbers"`
+	}
+	address := "https://" + numbersHost + "/2010-04-01/Accounts/" + p.accountSID + "/IncomingPhoneNumbers.json?PhoneNumber=" + url.QueryEscape(string(sender))
+	if err := p.fetch(ctx, "list phone numbers", address, &list); err != nil {
+		return err
+	}
+	for _, n := range list.Numbers {
+		if n.Number != sender {
+			continue
+		}
+		const also = ", which hears each of them too and may answer"
+		if n.Application != "" {
+			p.warn("texts to " + string(sender) + " go to the application " + n.Application + also)
+		} else if n.URL != "" && !sameHost(n.URL, p.setup.URL) {
+			p.warn("texts to " + string(sender) + " are also posted to " + displayURL(n.URL) + also)
+		}
+		return nil
+	}
+	return errors.New("the account has no such number")
+}
+
+// fetch reads a resource that the SDK's Conversations package does not know.
+func (c *Client) fetch(ctx context.Context, op, address string, into any) error {
+	return c.call(ctx, op, false, func(api *conversations.ApiService) error {
+		res, err := api.RequestHandler().Get(address, nil, nil, "")
+		if err != nil {
+			return err
+		}
+		defer func() { _ = res.Body.Close() }() // in memory already
+		if json.NewDecoder(res.Body).Decode(into) != nil {
+			return errUnreadable
+		}
+		return nil
+	})
+}
