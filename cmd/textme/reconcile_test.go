@@ -1,0 +1,195 @@
+package main
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"textme/chat"
+	"textme/twilio/twiliosim"
+)
+
+const (
+	carol = chat.Phone("+14155550144")
+	dan   = chat.Phone("+14155550145")
+	eve   = chat.Phone("+14155550146")
+	frank = chat.Phone("+14155550147")
+)
+
+// elsewhere makes a call to the story's Twilio as another program would that
+// has the same account.
+func (s *story) elsewhere(method, path, form string) {
+	s.t.Helper()
+	req, err := http.NewRequestWithContext(s.t.Context(), method, s.env["TWILIO_BASE_URL"]+"/v1/Conversations/"+path, strings.NewReader(form))
+	must(s.t, err)
+	req.SetBasicAuth(s.env["TWILIO_ACCOUNT_SID"], s.env["TWILIO_AUTH_TOKEN"])
+	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	req.Header.Set("X-Twilio-Webhook-Enabled", "true")
+	if r := s.do(req); r.StatusCode >= http.StatusBadRequest {
+		s.t.Fatalf("%s %s answered %s", method, path, r.Status)
+	}
+}
+
+// sidOf is the SID of the phone's newest conversation with us.
+func (s *story) sidOf(phone chat.Phone) string {
+	s.t.Helper()
+	return one[string](s, `SELECT conversation_sid FROM conversations JOIN customers k ON k.id = customer_id
+		WHERE phone = $1 ORDER BY conversations.created_at DESC LIMIT 1`, phone)
+}
+
+// queues puts a text of an agent's into the phone's conversation, as something
+// that was to be sent when the service went down.
+func (s *story) queues(phone chat.Phone, body string) {
+	s.t.Helper()
+	const q = `WITH c AS (UPDATE conversations SET work_seq = work_seq + 1
+			WHERE customer_id = (SELECT id FROM customers WHERE phone = $1) AND sender = $3 AND state = 'active' RETURNING id)
+		INSERT INTO messages (id, conversation_id, direction, purpose, author, body, status)
+		SELECT gen_random_uuid(), id, 'out', 'agent', 'agent', $2, 'queued' FROM c`
+	tag, err := s.db.Exec(s.t.Context(), q, phone, body, storySender)
+	must(s.t, err)
+	if tag.RowsAffected() != 1 {
+		s.t.Fatalf("%d texts queued, want 1", tag.RowsAffected())
+	}
+}
+
+// minutesAgo has everything happen at Twilio some minutes ago: facts so old are
+// polled for, and count as lost, but the bot still answers texts.
+func minutesAgo(o *twiliosim.Options) {
+	o.Now = func() time.Time { return time.Now().Add(-5 * time.Minute) }
+}
+
+// Row W2: the service is down for six hours and every webhook is lost. When it
+// is back everything is restored, and whoever said STOP meanwhile gets nothing
+// of what was waiting to be sent.
+func TestOutage(t *testing.T) {
+	t.Parallel()
+	s := newStoryAt(t, minutesAgo)
+	people := []chat.Phone{ann, bob, carol, dan, frank}
+	for _, phone := range people {
+		s.signsUp(phone, "Canary")
+		s.gets(phone, "thanks for signing up")
+	}
+	must(t, s.sim.SetFaults(twiliosim.Faults{Webhooks: []twiliosim.Rule{{On: []string{chat.DeliveryUpdated}, Faults: []twiliosim.Fault{{Kind: twiliosim.WebhookLost}}}}}))
+	must(t, s.sim.Handset(string(frank)).Next(twiliosim.Outcome{Status: "undelivered", ErrorCode: 30003}))
+	s.says(frank, "HOURS") // the answer is lost, and so is the word that it was
+	s.settled()
+
+	s.stop()
+	s.queues(ann, "canary for Ann")
+	s.queues(bob, "canary for Bob")
+	passes(t, s.db, 6*time.Hour)
+	s.says(ann, "STOP")
+	s.says(bob, "HOURS")
+	s.says(eve, "HOURS") // Twilio makes a conversation that we have never heard of
+	hers := s.sidOf(carol)
+	s.elsewhere(http.MethodDelete, hers+"/Participants/"+s.sim.Participants(hers)[0].SID, "")
+	s.says(dan, "STOP") // and then his conversation is closed
+	s.elsewhere(http.MethodPost, s.sidOf(dan), "State=closed")
+	must(t, s.sim.SetFaults(twiliosim.Faults{}))
+
+	s.serve()
+	s.reconciled()
+	s.gets(bob, "canary for Bob")
+	s.gets(bob, "open Mon-Fri 9-6")
+	s.gets(eve, "open Mon-Fri 9-6")
+	for _, phone := range append(people, eve) {
+		s.hearsNothing(phone)
+	}
+	for _, m := range s.sim.Messages(s.sidOf(ann)) {
+		if strings.Contains(m.Body, "canary") {
+			t.Error("a text went out to somebody who had said STOP")
+		}
+	}
+	if got := one[string](s, `SELECT status || ': ' || reason FROM messages WHERE body = 'canary for Ann'`); got != "cancelled: the person replied STOP" {
+		t.Errorf("the text to her is %q", got)
+	}
+	if !one[bool](s, `SELECT count(*) = 2 FROM opt_outs WHERE cleared_at IS NULL`) {
+		t.Error("not both who said STOP are opted out")
+	}
+	if diff := s.differs(); diff != "" {
+		t.Errorf("-Twilio +ours:\n%s", diff)
+	}
+	if n := one[int](s, `SELECT n FROM counters WHERE name = 'webhooks_lost'`); n == 0 {
+		t.Error("no webhook is counted as lost")
+	}
+}
+
+// A text that has waited is also held back by a STOP that the person said to
+// another sender of ours, though nobody has told us of it.
+func TestStopToAnotherSender(t *testing.T) {
+	t.Parallel()
+	const other = "+15005550007"
+	s := newStoryAt(t, func(o *twiliosim.Options) { o.Senders = append(o.Senders, other) },
+		func(env map[string]string) { env["RECONCILE_EVERY"], env["WELCOME_EVERY"] = "off", "off" })
+	s.runs(exitOK, "", "sources", "add", "other", "--kind", "form", "--business", "Harbor Boats", "--sender", other, "--origins", "https://shop.example")
+	s.signsUp(ann, "Ann Canary")
+	s.gets(ann, "Harbor Bikes: thanks for signing up")
+	form := s.request(http.MethodPost, "/signup/other", strings.NewReader("phone=%2B14155550142&consent=on"))
+	form.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	form.Header.Set("Origin", "https://shop.example")
+	s.answers(form, http.StatusSeeOther)
+	s.gets(ann, "Harbor Boats: thanks for signing up")
+	s.settled()
+
+	s.stop()
+	s.queues(ann, "canary")
+	passes(t, s.db, time.Hour)
+	_, err := s.sim.Handset(string(ann)).Text(other, "STOP")
+	must(t, err)
+	s.serve()
+	s.until("the text has been decided on", func() bool { return one[bool](s, `SELECT status <> 'queued' FROM messages WHERE body = 'canary'`) })
+	if got := one[string](s, `SELECT status || ': ' || reason FROM messages WHERE body = 'canary'`); got != "cancelled: the person replied STOP" {
+		t.Errorf("the text is %q", got)
+	}
+	s.hearsNothing(ann)
+}
+
+// Row W1: every webhook is delivered three times, in any order, and one in
+// fifty never. One round of polling later our transcripts are Twilio's.
+func TestInexactWebhooks(t *testing.T) {
+	t.Parallel()
+	const conversations, rounds, burst = 24, 5, 5
+	s := newStoryAt(t, minutesAgo, func(env map[string]string) { env["RECONCILE_RATE"] = "off" })
+	must(t, s.sim.SetFaults(twiliosim.Faults{Seed: 1, Webhooks: []twiliosim.Rule{
+		{Chance: 0.02, Faults: []twiliosim.Fault{{Kind: twiliosim.WebhookLost}}},
+		{Faults: []twiliosim.Fault{{Kind: twiliosim.WebhookRepeated, Copies: 2}}},
+		{Faults: []twiliosim.Fault{{Kind: twiliosim.WebhookDelayed, Delay: 500 * time.Millisecond}}},
+	}}))
+	for i := range rounds * burst {
+		for c := range conversations {
+			body := fmt.Sprintf("canary %d", i)
+			switch {
+			case i == rounds*burst-1 && c%6 == 0:
+				body = "STOP"
+			case i%burst == 0:
+				body = "HOURS"
+			}
+			s.says(chat.Phone(fmt.Sprintf("+1415555%04d", 200+c)), body)
+		}
+		if i%burst == burst-1 {
+			s.settled()
+		}
+	}
+	t.Logf("%d webhooks of %d events; %v", len(s.sim.Webhooks()), one[int](s, `SELECT count(*) FROM events`), s.sim.FaultCounts())
+	if s.sim.FaultCounts()[string(twiliosim.WebhookLost)] == 0 {
+		t.Error("no webhook was lost: the test proves nothing")
+	}
+	must(t, s.sim.SetFaults(twiliosim.Faults{}))
+	passes(t, s.db, 15*time.Minute)
+	s.reconciled()
+	if diff := s.differs(); diff != "" {
+		t.Errorf("-Twilio +ours:\n%s", diff)
+	}
+	if again := repeatedAt(s.sim); len(again) > 0 {
+		t.Errorf("sent more than once: %q", again)
+	}
+	// Holes before a text are filled before it is answered, so most of what was
+	// lost may be there before the round of polling; either way it is counted.
+	found := one[int](s, `SELECT n FROM counters WHERE name = 'webhooks_lost'`)
+	if found == 0 {
+		t.Error("nothing was found by asking Twilio")
+	}
+	t.Logf("%d facts were found by asking Twilio", found)
+}

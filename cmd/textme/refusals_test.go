@@ -1,0 +1,269 @@
+package main
+
+import (
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+
+	"textme/chat"
+	"textme/twilio/twiliosim"
+)
+
+// Row T6: a number that Twilio refuses for good is tried once, and what became
+// of it is kept in plain words.
+func TestRefusedForGood(t *testing.T) {
+	t.Parallel()
+	var cases []oddCase
+	for _, code := range []int{50407, 50409, 21211, 21606, 21608, 21612, 21614} {
+		cases = append(cases, oddCase{fmt.Sprint(code), func(o *oddStory, phone chat.Phone) {
+			o.sim.RefuseNumber(string(phone), code)
+			o.signsUp(phone, "Canary")
+			o.hearsNothing(phone)
+			o.expect("outcomes", o.outcomes(phone), "failed: "+chat.ExplainCode(code).Meaning)
+			o.expect("row", o.rows(phone), fmt.Sprint("failed ", code))
+			if n := o.attempts(phone, twiliosim.RouteAddParticipant); n != 1 {
+				o.t.Errorf("the number was tried %d times, want once", n)
+			}
+		}})
+	}
+	for _, code := range []int{30003, 30006} {
+		cases = append(cases, oddCase{fmt.Sprint("carrier ", code), func(o *oddStory, phone chat.Phone) {
+			must(o.t, o.sim.Handset(string(phone)).Always(twiliosim.Outcome{Status: "undelivered", ErrorCode: code}))
+			o.signsUp(phone, "Canary")
+			o.hearsNothing(phone)
+			o.expect("welcome", o.welcome(phone), fmt.Sprint("undelivered ", code))
+			if n := o.attempts(phone, twiliosim.RouteCreateMessage); n != 1 {
+				o.t.Errorf("the welcome was posted %d times, want once", n)
+			}
+		}})
+	}
+	cases = append(cases, oddCase{"carrier 21610", func(o *oddStory, phone chat.Phone) {
+		must(o.t, o.sim.Handset(string(phone)).Next(twiliosim.Outcome{Status: "undelivered", ErrorCode: 21610}))
+		o.signsUp(phone, "Canary")
+		o.hearsNothing(phone)
+		o.expect("welcome", o.welcome(phone), "undelivered 21610")
+		o.signsUp(phone, "Canary")
+		o.hearsNothing(phone)
+		o.expect("outcomes", o.outcomes(phone), "admitted, opted_out: the person replied STOP; only their START lifts it")
+		if n := o.attempts(phone, twiliosim.RouteCreateMessage); n != 1 {
+			o.t.Errorf("the welcome was posted %d times, want once", n)
+		}
+	}})
+	newOddStory(t).tell(t, cases)
+}
+
+// A refusal that nobody has heard of is not repeated either. Once its cause is
+// gone, staff have everything tried again that it struck.
+func TestTriedAgain(t *testing.T) {
+	t.Parallel()
+	const unheard = 50999
+	newOddStory(t).tell(t, []oddCase{
+		{"by command", func(o *oddStory, phone chat.Phone) {
+			o.sim.RefuseNumber(string(phone), unheard)
+			o.signsUp(phone, "Canary")
+			o.signsUp(phone, "Canary")
+			o.hearsNothing(phone)
+			reason := "failed: Twilio refused a request: " + chat.ExplainCode(unheard).Meaning
+			if got := o.outcomes(phone); !strings.HasPrefix(got, reason) {
+				o.t.Errorf("outcomes are %q, want %q first", got, reason)
+			}
+			o.expect("row", o.rows(phone), fmt.Sprint("failed ", unheard))
+			if n := o.attempts(phone, twiliosim.RouteAddParticipant); n != 1 {
+				o.t.Errorf("the number was tried %d times, want once", n)
+			}
+			o.sim.RefuseNumber(string(phone), 0)
+			id := o.conversationOf(phone)
+			o.runs(exitOK, "", "conversations", "retry", id)
+			o.gets(phone, "thanks for signing up")
+			o.hearsNothing(phone)
+			o.expect("outcomes", o.outcomes(phone), "admitted, joined")
+			o.runs(exitFailed, "", "conversations", "retry", id)
+		}},
+		{"all of one code", func(o *oddStory, phone chat.Phone) {
+			other := phone[:len(phone)-1] + "9"
+			o.sim.RefuseNumber(string(phone), unheard)
+			o.sim.RefuseNumber(string(other), 50407)
+			o.signsUp(phone, "Canary")
+			o.signsUp(other, "Canary")
+			o.hearsNothing(phone)
+			o.hearsNothing(other)
+			o.sim.RefuseNumber(string(phone), 0)
+			o.runs(exitOK, "", "conversations", "retry", "--all-failed", "--code", fmt.Sprint(unheard))
+			o.gets(phone, "thanks for signing up")
+			o.hearsNothing(other)
+			if n := o.attempts(other, twiliosim.RouteAddParticipant); n != 1 {
+				o.t.Errorf("the other number was tried %d times, want once", n)
+			}
+		}},
+	})
+}
+
+// conversationOf is the id of the phone's newest row.
+func (s *story) conversationOf(phone chat.Phone) string {
+	s.t.Helper()
+	return one[string](s, `SELECT c.id::text FROM conversations c JOIN customers k ON k.id = customer_id WHERE phone = $1
+		ORDER BY c.created_at DESC LIMIT 1`, phone)
+}
+
+// attempts counts the calls of a route that were about the phone.
+func (o *oddStory) attempts(phone chat.Phone, route string) (n int) {
+	for _, e := range o.sim.Ledger() {
+		if call, ok := e.Fact.(twiliosim.APICall); ok && call.Route == route && call.Phone == string(phone) {
+			n++
+		}
+	}
+	return n
+}
+
+// welcome is how the person's welcome text ended.
+func (o *oddStory) welcome(phone chat.Phone) string {
+	o.t.Helper()
+	return one[string](o.story, `SELECT status || ' ' || error_code FROM messages m
+		JOIN conversations c ON c.id = conversation_id JOIN customers k ON k.id = customer_id WHERE phone = $1 AND purpose = 'welcome'`, phone)
+}
+
+// quickProbes has a pause looked into every few seconds.
+func quickProbes(env map[string]string) { env["RESCUE_AFTER"] = "2s" }
+
+// Row T6: with credentials that are not valid any more everything stops, is
+// said once, and goes on by itself after the repair with nothing lost.
+func TestCredentialsRevoked(t *testing.T) {
+	t.Parallel()
+	s := newStory(t, quickProbes)
+	s.signsUp(ann, "Ann Canary")
+	s.gets(ann, "thanks for signing up")
+	s.settled()
+	s.signsIn()
+
+	s.sim.RevokeCredentials(true)
+	s.says(ann, "HOURS")
+	people := []chat.Phone{"+14155550150", "+14155550151", "+14155550152", "+14155550153"}
+	for _, phone := range people {
+		s.signsUp(phone, "Canary")
+	}
+	const waiting = `SELECT count(*) FROM conversations WHERE work_seq > done_seq AND retry_at > now()`
+	s.until("everybody waits", func() bool { return one[int](s, waiting) == len(people)+1 })
+	calls := total(s.sim.Calls())
+	s.until("a call probes", func() bool { return total(s.sim.Calls()) > calls })
+	s.until("everybody waits again", func() bool { return one[int](s, waiting) == len(people)+1 })
+	if n := total(s.sim.Calls()) - calls; n > 2 { // a slow machine may see the next probe
+		t.Errorf("%d calls were made where one probes", n)
+	}
+	if page := s.get("/admin/conversations", http.StatusOK); !strings.Contains(page, "Sending is paused: ") || !strings.Contains(page, "wrong credentials") {
+		t.Error("the admin page does not say that sending is paused")
+	}
+
+	s.sim.RevokeCredentials(false)
+	s.gets(ann, "open Mon-Fri 9-6")
+	for _, phone := range people {
+		s.gets(phone, "thanks for signing up")
+	}
+	s.until("the pause has ended", func() bool {
+		return !strings.Contains(s.get("/admin/conversations", http.StatusOK), "Sending is paused")
+	})
+	for _, phone := range append(people, ann) {
+		s.hearsNothing(phone)
+	}
+	if n := s.alerts("sending paused"); n != 1 {
+		t.Errorf("%d errors say that sending is paused, want 1", n)
+	}
+}
+
+// Row T6: what is wrong with one sender stops that sender alone.
+func TestSenderRefused(t *testing.T) {
+	t.Parallel()
+	const other = "+15005550007"
+	s := newStoryAt(t, func(o *twiliosim.Options) { o.Senders = append(o.Senders, other) }, quickProbes)
+	s.runs(exitOK, "", "sources", "add", "other", "--kind", "form", "--business", "Harbor Boats", "--sender", other, "--origins", "https://shop.example")
+	signsUpThere := func(phone chat.Phone) {
+		t.Helper()
+		form := s.request(http.MethodPost, "/signup/other", strings.NewReader(url.Values{"phone": {string(phone)}, "consent": {"on"}}.Encode()))
+		form.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		form.Header.Set("Origin", "https://shop.example")
+		s.answers(form, http.StatusSeeOther)
+	}
+
+	s.sim.RefuseSender(storySender, 50413)
+	s.signsUp(ann, "Ann Canary")
+	s.until("the sender is paused", func() bool { return s.alerts("sending paused") == 1 })
+	signsUpThere(bob)
+	s.gets(bob, "Harbor Boats: thanks for signing up")
+	signsUpThere(ann) // the same person behind another sender
+	s.gets(ann, "Harbor Boats: thanks for signing up")
+
+	s.sim.RefuseSender(storySender, 0)
+	s.gets(ann, "Harbor Bikes: thanks for signing up")
+	s.hearsNothing(ann)
+	s.hearsNothing(bob)
+	if n := s.alerts("sending paused"); n != 1 {
+		t.Errorf("%d errors say that sending is paused, want 1", n)
+	}
+}
+
+// Row T6: a sender that carriers refuse is paused too, though every call with it
+// goes well: one text at a time tries it, until one arrives.
+func TestSenderRefusedByCarriers(t *testing.T) {
+	t.Parallel()
+	const unregistered = 30034
+	s := newStory(t, quickProbes)
+	people := []chat.Phone{ann, "+14155550150", "+14155550151", "+14155550152", "+14155550153", "+14155550154"}
+	for _, phone := range people {
+		must(t, s.sim.Handset(string(phone)).Always(twiliosim.Outcome{Status: "undelivered", ErrorCode: unregistered}))
+	}
+	s.signsUp(ann, "Ann Canary")
+	s.until("the sender is paused", func() bool { return s.alerts("sending paused") == 1 })
+	for _, phone := range people[1:] {
+		s.signsUp(phone, "Canary")
+	}
+	const tried = `SELECT count(*) FROM messages WHERE purpose = 'welcome' AND message_sid IS NOT NULL`
+	s.until("a text probes", func() bool { return one[int](s, tried) == 2 })
+	if queued := one[int](s, `SELECT count(*) FROM conversations WHERE work_seq > done_seq`); queued < 2 {
+		t.Errorf("%d conversations wait, want all the others", queued)
+	}
+	if !strings.Contains(one[string](s, `SELECT reason FROM pauses WHERE ended_at IS NULL`), "not registered for A2P 10DLC") {
+		t.Error("the pause does not say why")
+	}
+
+	for _, phone := range people {
+		must(t, s.sim.Handset(string(phone)).Always(twiliosim.Outcome{Status: "delivered"}))
+	}
+	s.until("the pause has ended", func() bool { return one[bool](s, `SELECT NOT EXISTS (SELECT FROM pauses WHERE ended_at IS NULL)`) })
+	s.until("the others were welcomed", func() bool { return one[int](s, tried) == len(people) })
+	s.settled()
+	if n := s.alerts("sending paused"); n != 1 {
+		t.Errorf("%d errors say that sending is paused, want 1", n)
+	}
+	if n := one[int](s, `SELECT count(*) FROM messages WHERE purpose = 'welcome' AND status = 'undelivered'`); n > 4 {
+		t.Errorf("%d texts were lost to probing", n)
+	}
+}
+
+// signsIn lets the browser see the admin pages.
+func (s *story) signsIn() {
+	s.t.Helper()
+	const password = "a long canary password"
+	s.runs(exitOK, password+"\n", "admins", "add", "carla")
+	if in := s.post("/admin/sign-in", url.Values{"username": {"carla"}, "password": {password}}); in.StatusCode != http.StatusSeeOther {
+		s.t.Fatalf("sign-in answered %s", in.Status)
+	}
+}
+
+// alerts counts the errors that were logged with the message.
+func (s *story) alerts(message string) (n int) {
+	for line := range strings.Lines(s.out.String()) {
+		if strings.Contains(line, `"level":"ERROR"`) && strings.Contains(line, `"msg":"`+message+`"`) {
+			n++
+		}
+	}
+	return n
+}
+
+// total counts the calls of all routes.
+func total(calls map[string]int) (n int) {
+	for _, of := range calls {
+		n += of
+	}
+	return n
+}
