@@ -34,27 +34,27 @@ func (s *Store) Admission(ctx context.Context, c chat.Conversation) (chat.Admiss
 		WHERE g.conversation_id = ANY ` + members + ` AND o.signup_id IS NULL
 		ORDER BY g.created_at, g.id`
 	var a chat.Admission
-	rows, err := s.pool.Query(ctx, undecided, c.ID)
-	if err != nil {
-		return a, translate("admission", err)
-	}
-	if a.Undecided, err = pgx.CollectRows(rows, pgx.RowToStructByPos[chat.UndecidedSignup]); err != nil {
-		return a, translate("admission", err)
-	}
+	var b pgx.Batch
+	b.Queue(undecided, c.ID).Query(func(rows pgx.Rows) (err error) {
+		a.Undecided, err = pgx.CollectRows(rows, pgx.RowToStructByPos[chat.UndecidedSignup])
+		return err
+	})
 	const facts = `/* store.Admission */
 		SELECT coalesce(bool_or(o.outcome = 'admitted' AND NOT ` + served + `), false),
 			coalesce(bool_or(o.outcome IN ('admitted', 'joined', 'opted_out')), false)
 				OR EXISTS (SELECT FROM messages WHERE conversation_id = $1 AND direction = 'in'),
 			coalesce(bool_or(o.outcome = 'admitted' AND NOT ` + served + `), false) AND NOT ` + hasWelcome + `,
-			EXISTS (SELECT FROM opt_outs WHERE phone_hmac = $2 AND cleared_at IS NULL AND scope IN ('organisation', $3)),
+			` + optedOut + `,
 			(SELECT max(sending_at) FROM messages
-				WHERE conversation_id = ANY (ARRAY(SELECT id FROM conversations WHERE customer_id = $4 AND id <> $1))
+				WHERE conversation_id = ANY (ARRAY(SELECT id FROM conversations WHERE customer_id = $2 AND id <> $1))
 				AND purpose = 'welcome' AND message_sid IS NOT NULL)
 		FROM signups g LEFT JOIN signup_outcomes o ON o.signup_id = g.id
 		WHERE g.conversation_id = ANY ` + members
 	var last *time.Time
-	err = s.pool.QueryRow(ctx, facts, c.ID, s.keys.HashPhone(c.Phone), c.Sender, c.CustomerID).
-		Scan(&a.Admitted, &a.Wanted, &a.Owed, &a.OptedOut, &last)
+	b.Queue(facts, c.ID, c.CustomerID, s.keys.HashPhone(c.Phone), c.Sender).QueryRow(func(row pgx.Row) error {
+		return row.Scan(&a.Admitted, &a.Wanted, &a.Owed, &a.OptedOut, &last)
+	})
+	err := s.pool.SendBatch(ctx, &b).Close()
 	if last != nil {
 		a.LastWelcome = *last
 	}
@@ -65,51 +65,54 @@ func (s *Store) Admission(ctx context.Context, c chat.Conversation) (chat.Admiss
 // queues the welcome text. That a sign-up failed with its conversation counts
 // only while that is so: somebody may just have asked to try again.
 func (s *Store) Decide(ctx context.Context, lease chat.Lease, decisions []chat.Decision, reopen bool) error {
-	return s.fenced(ctx, "decide", lease, func(tx pgx.Tx) error {
+	return s.welcoming(ctx, "decide", lease, func(b *pgx.Batch) {
 		for _, d := range decisions {
 			const q = `/* store.Decide */
 				INSERT INTO signup_outcomes (signup_id, outcome, reason, decided_at)
 				SELECT $1, $2, $3, now() WHERE $2 <> 'failed' OR EXISTS (SELECT FROM conversations WHERE id = $4 AND state = 'failed')
 				ON CONFLICT (signup_id) DO NOTHING`
-			if _, err := tx.Exec(ctx, q, d.SignupID, d.Outcome, d.Reason, lease.ConversationID); err != nil {
-				return err
-			}
+			b.Queue(q, d.SignupID, d.Outcome, d.Reason, lease.ConversationID)
 		}
 		if reopen {
-			if err := reopenFailed(ctx, tx, lease.ConversationID); err != nil {
-				return err
-			}
+			queueReopenFailed(b, lease.ConversationID)
 		}
-		return queueWelcome(ctx, tx, lease)
 	})
 }
 
-// queueWelcome queues the welcome text of an active conversation that has an
-// admitted sign-up and none yet; the unique index makes a second one
-// impossible. Rows merged into this one may have welcomed theirs already. The text
-// is that of the source of the first admitted sign-up: a conversation may have
-// begun at another, or with a text of the person's.
-func queueWelcome(ctx context.Context, tx pgx.Tx, lease chat.Lease) error {
-	const owed = `/* store.queueWelcome */
+// welcoming sends what add adds, in a transaction of the holder of the lease, and
+// then queues the welcome text if the conversation is active, has an admitted
+// sign-up and no such text yet; the unique index makes a second one impossible.
+// Rows merged into this one may have welcomed theirs already. The text is that of
+// the source of the first admitted sign-up: a conversation may have begun at
+// another, or with a text of the person's.
+func (s *Store) welcoming(ctx context.Context, what string, lease chat.Lease, add func(*pgx.Batch)) error {
+	const owed = `/* store.welcoming */
 		SELECT s.business, s.settings FROM conversations c, signups g
 		JOIN signup_outcomes o ON o.signup_id = g.id JOIN sources s ON s.id = g.source_id
 		WHERE c.id = $1 AND c.state = 'active' AND g.conversation_id = ANY ` + members + ` AND o.outcome = 'admitted'
 			AND NOT ` + served + ` AND NOT ` + hasWelcome + `
 		ORDER BY g.created_at, g.id LIMIT 1`
-	var source chat.Source
-	owes, err := optional(tx.QueryRow(ctx, owed, lease.ConversationID).Scan(&source.Business, &source.Settings))
-	if err != nil || !owes {
-		return err
-	}
-	const again = `/* store.queueWelcome */
+	const again = `/* store.welcoming */
 		UPDATE messages m SET status = 'queued', reason = '' WHERE m.conversation_id = $1 AND m.purpose = 'welcome' AND ` + undone
-	tag, err := tx.Exec(ctx, again, lease.ConversationID)
-	if err != nil || tag.RowsAffected() > 0 {
-		return err
-	}
-	const q = `/* store.queueWelcome */
+	const q = `/* store.welcoming */
 		INSERT INTO messages (id, conversation_id, direction, purpose, author, body, status)
 		VALUES ($1, $2, 'out', 'welcome', 'bot', $3, 'queued') ON CONFLICT DO NOTHING`
-	_, err = tx.Exec(ctx, q, newID(), lease.ConversationID, source.WelcomeText())
-	return err
+	return s.tx(ctx, what, func(tx pgx.Tx) error {
+		var source chat.Source
+		owes := false
+		var b pgx.Batch
+		queueFence(&b, lease, new(int64))
+		add(&b)
+		b.Queue(owed, lease.ConversationID).QueryRow(func(row pgx.Row) (err error) {
+			owes, err = optional(row.Scan(&source.Business, &source.Settings))
+			return err
+		})
+		if err := tx.SendBatch(ctx, &b).Close(); err != nil || !owes {
+			return err
+		}
+		var welcome pgx.Batch
+		welcome.Queue(again, lease.ConversationID)
+		welcome.Queue(q, newID(), lease.ConversationID, source.WelcomeText())
+		return tx.SendBatch(ctx, &welcome).Close()
+	})
 }

@@ -83,7 +83,11 @@ func (s *Store) AdoptConversation(ctx context.Context, ad chat.Adoption) error {
 		if err := s.wakeOne(ctx, tx, id); err != nil { // its worker sees to it that it is polled from now on
 			return err
 		}
-		return s.applyParked(ctx, tx, ad.SID)
+		parked, err := parkedEvents(ctx, tx, ad.SID)
+		if err != nil {
+			return err
+		}
+		return s.applyParked(ctx, tx, ad.SID, parked)
 	})
 }
 

@@ -59,10 +59,10 @@ func (s *Store) applyOrSplit(ctx context.Context, events []chat.Event) ([]chat.R
 
 func (s *Store) applyTogether(ctx context.Context, events []chat.Event) (results []chat.Result, err error) {
 	err = s.tx(ctx, "apply events", func(tx pgx.Tx) error {
-		if err := lockSIDs(ctx, tx, sidsOf(events)); err != nil {
+		a := applier{Store: s, tx: tx}
+		if err := a.lockRows(ctx, sidsOf(events)); err != nil {
 			return err
 		}
-		a := applier{Store: s, tx: tx}
 		results, err = a.receive(ctx, events)
 		if err != nil {
 			return err
@@ -110,12 +110,11 @@ func reasonOf(err error) string {
 	return "refused by the database"
 }
 
-// applyParked applies the events that waited for sid to become a row's. The
-// caller holds the SID's lock.
-func (s *Store) applyParked(ctx context.Context, tx pgx.Tx, sid chat.ConversationSID) error {
-	list, err := parkedEvents(ctx, tx, sid)
-	if err != nil {
-		return err
+// applyParked applies the events that waited for sid to become a row's, which are
+// listed. The caller holds the SID's lock.
+func (s *Store) applyParked(ctx context.Context, tx pgx.Tx, sid chat.ConversationSID, list []storedEvent) error {
+	if len(list) == 0 {
+		return nil
 	}
 	a := applier{Store: s, tx: tx}
 	if err := a.findRows(ctx, []chat.ConversationSID{sid}); err != nil {
@@ -142,15 +141,25 @@ func (s *Store) applyParked(ctx context.Context, tx pgx.Tx, sid chat.Conversatio
 // parkedEvents lists the events that wait for sid to become a row's, as they
 // came.
 func parkedEvents(ctx context.Context, tx pgx.Tx, sid chat.ConversationSID) ([]storedEvent, error) {
+	var b pgx.Batch
+	list := queueParkedEvents(&b, sid)
+	err := tx.SendBatch(ctx, &b).Close()
+	return *list, err
+}
+
+// queueParkedEvents is parkedEvents in a batch: the list is there when it has
+// been sent.
+func queueParkedEvents(b *pgx.Batch, sid chat.ConversationSID) (list *[]storedEvent) {
+	list = new([]storedEvent)
 	const q = `/* store.parkedEvents */
 		SELECT id, payload, via, received_at FROM events
 		WHERE conversation_sid = $1 AND applied_at IS NULL AND error = '' AND payload IS NOT NULL
 		ORDER BY received_at, id`
-	rows, err := tx.Query(ctx, q, sid)
-	if err != nil {
-		return nil, err
-	}
-	return pgx.CollectRows(rows, pgx.RowToStructByPos[storedEvent])
+	b.Queue(q, sid).Query(func(rows pgx.Rows) (err error) {
+		*list, err = pgx.CollectRows(rows, pgx.RowToStructByPos[storedEvent])
+		return err
+	})
+	return list
 }
 
 // applyStored applies stored events together or, if the database refuses one of
@@ -232,13 +241,11 @@ type applier struct {
 	paused  string // why a sender has just been paused, "" if none was
 }
 
-// receive stores the events, each once, and applies those that are new.
+// receive stores the events, each once, and applies those that are new. Their
+// conversations are locked.
 func (a *applier) receive(ctx context.Context, events []chat.Event) ([]chat.Result, error) {
 	received := time.Now().UTC().Truncate(time.Microsecond) // what Postgres keeps
 	events = slices.Clone(events)
-	if err := a.findRows(ctx, sidsOf(events)); err != nil {
-		return nil, err
-	}
 	results := make([]chat.Result, len(events))
 	ids := make([]uuid.UUID, len(events))
 	for i, e := range events {
@@ -416,23 +423,35 @@ type eventRow struct {
 	ReplyFrom      int
 }
 
-// findRows loads the rows that the conversations are ours in.
+// lockRows locks the conversations and loads the rows that they are ours in.
+func (a *applier) lockRows(ctx context.Context, sids []chat.ConversationSID) error {
+	var b pgx.Batch
+	queueLockSIDs(&b, sids)
+	a.queueFindRows(&b, sids)
+	return a.tx.SendBatch(ctx, &b).Close()
+}
+
+// findRows is lockRows where nobody else can be writing about them.
 func (a *applier) findRows(ctx context.Context, sids []chat.ConversationSID) error {
+	var b pgx.Batch
+	a.queueFindRows(&b, sids)
+	return a.tx.SendBatch(ctx, &b).Close()
+}
+
+func (a *applier) queueFindRows(b *pgx.Batch, sids []chat.ConversationSID) {
 	const q = `/* store.findRows */
 		SELECT c.conversation_sid, c.id, c.customer_id, coalesce(k.phone, ''), c.sender, coalesce(c.participant_sid, ''), c.state, c.reply_from_index
 		FROM conversations c JOIN customers k ON k.id = c.customer_id WHERE c.conversation_sid = ANY($1)`
-	rows, err := a.tx.Query(ctx, q, sids)
-	if err != nil {
-		return err
-	}
 	a.rows = make(map[chat.ConversationSID]eventRow, len(sids))
-	var sid chat.ConversationSID
-	var r eventRow
-	_, err = pgx.ForEachRow(rows, []any{&sid, &r.ID, &r.CustomerID, &r.Phone, &r.Sender, &r.ParticipantSID, &r.State, &r.ReplyFrom}, func() error {
-		a.rows[sid] = r
-		return nil
+	b.Queue(q, sids).Query(func(rows pgx.Rows) error {
+		var sid chat.ConversationSID
+		var r eventRow
+		_, err := pgx.ForEachRow(rows, []any{&sid, &r.ID, &r.CustomerID, &r.Phone, &r.Sender, &r.ParticipantSID, &r.State, &r.ReplyFrom}, func() error {
+			a.rows[sid] = r
+			return nil
+		})
+		return err
 	})
-	return err
 }
 
 // wakeLater wakes a conversation's worker at the end of the transaction;

@@ -68,13 +68,14 @@ func (s *Store) Load(ctx context.Context, lease chat.Lease) (chat.Conversation, 
 // sees to it that a conversation at Twilio is polled after poll at the latest.
 func (s *Store) Finish(ctx context.Context, lease chat.Lease, poll time.Duration) (done bool, err error) {
 	err = s.tx(ctx, "finish", func(tx pgx.Tx) error {
-		now, err := fence(ctx, tx, lease)
-		if done = err == nil && now == lease.WorkSeq; !done {
+		const q = `/* store.Finish */
+			UPDATE conversations SET lease_token = NULL, lease_until = NULL, done_seq = work_seq, ` + pollIn2 + `
+			WHERE id = $1 AND lease_token = $3 AND work_seq = $4`
+		tag, err := tx.Exec(ctx, q, lease.ConversationID, poll, lease.Token, lease.WorkSeq)
+		if done = tag.RowsAffected() > 0; err != nil || done {
 			return err
 		}
-		const q = `/* store.Finish */
-			UPDATE conversations SET lease_token = NULL, lease_until = NULL, done_seq = work_seq, ` + pollIn2 + ` WHERE id = $1`
-		_, err = tx.Exec(ctx, q, lease.ConversationID, poll)
+		_, err = fence(ctx, tx, lease)
 		return err
 	})
 	return done, err
@@ -109,22 +110,36 @@ func (s *Store) GiveBack(ctx context.Context, lease chat.Lease, after, poll time
 // fence locks the conversation for a holder of the lease and returns its
 // work_seq; it returns chat.ErrLeaseLost when somebody else has taken it.
 func fence(ctx context.Context, tx pgx.Tx, lease chat.Lease) (workSeq int64, err error) {
-	const q = `/* store.fence */
-		SELECT work_seq FROM conversations WHERE id = $1 AND lease_token = $2 FOR NO KEY UPDATE`
-	err = tx.QueryRow(ctx, q, lease.ConversationID, lease.Token).Scan(&workSeq)
-	if errors.Is(err, pgx.ErrNoRows) {
-		return 0, chat.ErrLeaseLost
-	}
+	var b pgx.Batch
+	queueFence(&b, lease, &workSeq)
+	err = tx.SendBatch(ctx, &b).Close()
 	return workSeq, err
 }
 
-// fenced runs f in a transaction of the holder of the lease.
-func (s *Store) fenced(ctx context.Context, what string, lease chat.Lease, f func(pgx.Tx) error) error {
-	return s.tx(ctx, what, func(tx pgx.Tx) error {
-		if _, err := fence(ctx, tx, lease); err != nil {
-			return err
+// queueFence is fence in a batch that also sends what needs the lease: if it is
+// lost, that is done all the same and undone by the batch's error. Therefore the
+// row is locked in either case, so that locks are taken in their order.
+func queueFence(b *pgx.Batch, lease chat.Lease, workSeq *int64) {
+	const q = `/* store.fence */
+		SELECT work_seq, lease_token IS NOT DISTINCT FROM $2 FROM conversations WHERE id = $1 FOR NO KEY UPDATE`
+	b.Queue(q, lease.ConversationID, lease.Token).QueryRow(func(row pgx.Row) error {
+		var held bool
+		err := row.Scan(workSeq, &held)
+		if errors.Is(err, pgx.ErrNoRows) || err == nil && !held {
+			return chat.ErrLeaseLost
 		}
-		return f(tx)
+		return err
+	})
+}
+
+// fenced sends what add adds in one batch, in a transaction of the holder of the
+// lease.
+func (s *Store) fenced(ctx context.Context, what string, lease chat.Lease, add func(*pgx.Batch)) error {
+	return s.tx(ctx, what, func(tx pgx.Tx) error {
+		var b pgx.Batch
+		queueFence(&b, lease, new(int64))
+		add(&b)
+		return tx.SendBatch(ctx, &b).Close()
 	})
 }
 

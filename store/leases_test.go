@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
+
 	"textme/chat"
 )
 
@@ -43,6 +45,13 @@ func TestSavesAreFenced(t *testing.T) {
 	_, err := f.db.Exec(ctx, `UPDATE conversations SET lease_until = now() - interval '1 second'`)
 	must(t, err)
 	fresh := f.lease(id)
+	signup := one[uuid.UUID](f, `SELECT id FROM signups`)
+	text := uuid.New()
+	_, err = f.db.Exec(ctx, `INSERT INTO messages (id, conversation_id, direction, author, body, status) VALUES ($1, $2, 'out', 'agent', 'Hello', 'queued')`, text, id)
+	must(t, err)
+	const everything = `SELECT concat_ws(E'\n', (SELECT string_agg(c::text, E'\n') FROM conversations c), (SELECT string_agg(m::text, E'\n') FROM messages m),
+		(SELECT count(*) FROM signup_outcomes), (SELECT count(*) FROM bot_state))`
+	before := one[string](f, everything)
 
 	for name, save := range map[string]func(chat.Lease) error{
 		"mark creating": func(l chat.Lease) error { return f.MarkCreating(ctx, l) },
@@ -50,19 +59,29 @@ func TestSavesAreFenced(t *testing.T) {
 		"activate":      func(l chat.Lease) error { return f.Activate(ctx, l, mb1) },
 		"fail":          func(l chat.Lease) error { return f.FailConversation(ctx, l, 1, "") },
 		"close":         func(l chat.Lease) error { return f.CloseConversation(ctx, l, "", false) },
-		"decide":        func(l chat.Lease) error { return f.Decide(ctx, l, nil, false) },
-		"finish turn":   func(l chat.Lease) error { return f.FinishTurn(ctx, l, chat.Turn{}) },
-		"gaps":          func(l chat.Lease) error { return f.SaveGapsChecked(ctx, l, 1) },
-		"give back":     func(l chat.Lease) error { _, err := f.GiveBack(ctx, l, 0, 0); return err },
-		"finish":        func(l chat.Lease) error { _, err := f.Finish(ctx, l, 0); return err },
-		"load":          func(l chat.Lease) error { _, err := f.Load(ctx, l); return err },
+		"decide": func(l chat.Lease) error {
+			return f.Decide(ctx, l, []chat.Decision{{SignupID: signup, Outcome: chat.Admitted}}, true)
+		},
+		"finish turn": func(l chat.Lease) error {
+			return f.FinishTurn(ctx, l, chat.Turn{Through: 1, Replies: []string{"Hello"}, State: []byte("{}")})
+		},
+		"gaps": func(l chat.Lease) error { return f.SaveGapsChecked(ctx, l, 1) },
+		"begin send": func(l chat.Lease) error {
+			_, err := f.BeginSend(ctx, l, text, func(chat.GateFacts) chat.Verdict { return chat.Verdict{} })
+			return err
+		},
+		"requeue":     func(l chat.Lease) error { return f.Requeue(ctx, l, text, true) },
+		"refuse send": func(l chat.Lease) error { return f.RefuseSend(ctx, l, text, 1, "refused") },
+		"give back":   func(l chat.Lease) error { _, err := f.GiveBack(ctx, l, 0, 0); return err },
+		"finish":      func(l chat.Lease) error { _, err := f.Finish(ctx, l, 0); return err },
+		"load":        func(l chat.Lease) error { _, err := f.Load(ctx, l); return err },
 	} {
 		if err := save(old); !errors.Is(err, chat.ErrLeaseLost) {
 			t.Errorf("%s with a lost lease: got %v, want ErrLeaseLost", name, err)
 		}
 	}
-	if got := one[string](f, `SELECT state || coalesce(conversation_sid, '') FROM conversations`); got != "pending" {
-		t.Errorf("the row is %q, want pending", got)
+	if after := one[string](f, everything); after != before {
+		t.Errorf("a lost lease has changed what was\n%s\ninto\n%s", before, after)
 	}
 	must(t, f.MarkCreating(ctx, fresh))
 }

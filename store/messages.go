@@ -203,11 +203,8 @@ func (a *applier) messageRemoved(ctx context.Context, _ eventRow, e chat.Event) 
 // have something to say about the sender.
 func (s *Store) RecordSent(ctx context.Context, sid chat.ConversationSID, m chat.RemoteMessage) (r chat.Result, err error) {
 	err = s.tx(ctx, "record sent", func(tx pgx.Tx) error {
-		if err := lockSIDs(ctx, tx, []chat.ConversationSID{sid}); err != nil {
-			return err
-		}
 		a := applier{Store: s, tx: tx}
-		if err := a.findRows(ctx, []chat.ConversationSID{sid}); err != nil {
+		if err := a.lockRows(ctx, []chat.ConversationSID{sid}); err != nil {
 			return err
 		}
 		row, ours := a.rows[sid]

@@ -57,6 +57,10 @@ func (s *Store) optedOutSince(ctx context.Context, tx querier, phone chat.Phone,
 	return since, err
 }
 
+// optedOut tells whether the person whose phone's hash is $3 has opted out of
+// the sender $4.
+const optedOut = `EXISTS (SELECT FROM opt_outs WHERE phone_hmac = $3 AND cleared_at IS NULL AND scope IN ('organisation', $4))`
+
 // querier is a transaction or the pool.
 type querier interface {
 	QueryRow(ctx context.Context, q string, args ...any) pgx.Row

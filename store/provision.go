@@ -13,11 +13,10 @@ import (
 // MarkCreating remembers that a create call is about to begin: from now on the
 // conversation may exist at Twilio under our unique name.
 func (s *Store) MarkCreating(ctx context.Context, lease chat.Lease) error {
-	return s.fenced(ctx, "mark creating", lease, func(tx pgx.Tx) error {
+	return s.fenced(ctx, "mark creating", lease, func(b *pgx.Batch) {
 		const q = `/* store.MarkCreating */
 			UPDATE conversations SET create_attempted_at = coalesce(create_attempted_at, now()) WHERE id = $1`
-		_, err := tx.Exec(ctx, q, lease.ConversationID)
-		return err
+		b.Queue(q, lease.ConversationID)
 	})
 }
 
@@ -26,25 +25,16 @@ func (s *Store) MarkCreating(ctx context.Context, lease chat.Lease) error {
 // when this row has texts in another conversation.
 func (s *Store) SaveSID(ctx context.Context, lease chat.Lease, f chat.Found) error {
 	err := s.tx(ctx, "save SID", func(tx pgx.Tx) error {
-		if err := lockSIDs(ctx, tx, []chat.ConversationSID{f.SID}); err != nil {
-			return err
-		}
-		if err := lockCustomerOf(ctx, tx, lease.ConversationID); err != nil {
-			return err
-		}
-		if _, err := fence(ctx, tx, lease); err != nil {
-			return err
-		}
-		if err := checkMoved(ctx, tx, lease.ConversationID, f.SID); err != nil {
-			return err
-		}
+		var b pgx.Batch
+		queueLockSIDs(&b, []chat.ConversationSID{f.SID})
+		queueLockCustomerOf(&b, lease.ConversationID)
+		queueFence(&b, lease, new(int64))
+		queueCheckMoved(&b, lease.ConversationID, f.SID)
 		const q = `/* store.SaveSID */
 			UPDATE conversations SET conversation_sid = $2, adopted = $3,
 				reply_from_index = greatest(reply_from_index, $4)
 			WHERE id = $1`
-		if _, err := tx.Exec(ctx, q, lease.ConversationID, f.SID, f.Adopted, f.ReplyFrom); err != nil {
-			return err
-		}
+		b.Queue(q, lease.ConversationID, f.SID, f.Adopted, f.ReplyFrom)
 		var jobs []chat.Job
 		if f.Adopted {
 			jobs = append(jobs, chat.BackfillJob{ConversationID: lease.ConversationID})
@@ -52,10 +42,14 @@ func (s *Store) SaveSID(ctx context.Context, lease chat.Lease, f chat.Found) err
 		if f.Discard != "" {
 			jobs = append(jobs, chat.DiscardJob{ConversationSID: f.Discard})
 		}
-		if err := s.enqueue(ctx, tx, jobs); err != nil {
+		if err := s.enqueueIn(tx, &b, jobs); err != nil {
 			return err
 		}
-		return s.applyParked(ctx, tx, f.SID)
+		parked := queueParkedEvents(&b, f.SID)
+		if err := tx.SendBatch(ctx, &b).Close(); err != nil {
+			return err
+		}
+		return s.applyParked(ctx, tx, f.SID, *parked)
 	})
 	if constraint(err) == "conversations_sid_key" {
 		return chat.ErrHeld
@@ -63,18 +57,20 @@ func (s *Store) SaveSID(ctx context.Context, lease chat.Lease, f chat.Found) err
 	return err
 }
 
-// checkMoved returns chat.ErrMoved if the conversation has texts at Twilio under
-// another SID and no row has this one.
-func checkMoved(ctx context.Context, tx pgx.Tx, conversation uuid.UUID, to chat.ConversationSID) error {
+// queueCheckMoved makes the batch fail with chat.ErrMoved if the conversation has
+// texts at Twilio under another SID and no row has this one.
+func queueCheckMoved(b *pgx.Batch, conversation uuid.UUID, to chat.ConversationSID) {
 	const q = `/* store.checkMoved */
 		SELECT EXISTS (SELECT FROM conversations c WHERE c.id = $1 AND c.conversation_sid <> $2 AND ` + hasTexts + `)
 			AND NOT EXISTS (SELECT FROM conversations WHERE conversation_sid = $2)`
-	var moved bool
-	err := tx.QueryRow(ctx, q, conversation, to).Scan(&moved)
-	if err == nil && moved {
-		err = chat.ErrMoved
-	}
-	return err
+	b.Queue(q, conversation, to).QueryRow(func(row pgx.Row) error {
+		var moved bool
+		err := row.Scan(&moved)
+		if err == nil && moved {
+			err = chat.ErrMoved
+		}
+		return err
+	})
 }
 
 // hasTexts tells whether the conversation c has texts at Twilio.
@@ -115,14 +111,11 @@ func (s *Store) Merge(ctx context.Context, lease chat.Lease, sid chat.Conversati
 
 // Activate records the participant and queues the welcome text.
 func (s *Store) Activate(ctx context.Context, lease chat.Lease, participant chat.ParticipantSID) error {
-	return s.fenced(ctx, "activate", lease, func(tx pgx.Tx) error {
+	return s.welcoming(ctx, "activate", lease, func(b *pgx.Batch) {
 		const q = `/* store.Activate */
 			UPDATE conversations SET participant_sid = $2, state = 'active', state_at = now(), last_activity_at = now()
 			WHERE id = $1 AND state = 'pending'`
-		if _, err := tx.Exec(ctx, q, lease.ConversationID, participant); err != nil {
-			return err
-		}
-		return queueWelcome(ctx, tx, lease)
+		b.Queue(q, lease.ConversationID, participant)
 	})
 }
 
@@ -132,23 +125,19 @@ const conversationFailed = "the conversation failed"
 // FailConversation ends the attempts: the conversation's sign-ups become failed,
 // unless they were welcomed, and its queued texts are cancelled.
 func (s *Store) FailConversation(ctx context.Context, lease chat.Lease, code int, reason string) error {
-	return s.fenced(ctx, "fail conversation", lease, func(tx pgx.Tx) error {
+	return s.fenced(ctx, "fail conversation", lease, func(b *pgx.Batch) {
 		const fail = `/* store.FailConversation */
 			UPDATE conversations SET state = 'failed', state_at = now(), failed_at = now(), failure_code = $2, failure_reason = $3
 			WHERE id = $1 AND state <> 'closed'`
-		if _, err := tx.Exec(ctx, fail, lease.ConversationID, code, reason); err != nil {
-			return err
-		}
+		b.Queue(fail, lease.ConversationID, code, reason)
 		const outcomes = `/* store.FailConversation */
 			UPDATE signup_outcomes o SET outcome = 'failed', reason = $2, decided_at = now()
 			WHERE outcome IN ('admitted', 'joined')
 				AND signup_id = ANY (ARRAY(SELECT id FROM signups WHERE conversation_id = ANY ` + members + `))
 				AND NOT ` + served + `
 				AND NOT EXISTS (SELECT FROM messages WHERE conversation_id = $1 AND purpose = 'welcome' AND message_sid IS NOT NULL)`
-		if _, err := tx.Exec(ctx, outcomes, lease.ConversationID, reason); err != nil {
-			return err
-		}
-		return cancelQueued(ctx, tx, lease.ConversationID, conversationFailed)
+		b.Queue(outcomes, lease.ConversationID, reason)
+		queueCancelQueued(b, lease.ConversationID, conversationFailed)
 	})
 }
 
@@ -225,7 +214,9 @@ func (s *Store) closeRow(ctx context.Context, tx pgx.Tx, conversation uuid.UUID,
 			return false, err
 		}
 	}
-	return sending, cancelQueued(ctx, tx, conversation, "the conversation was closed")
+	var b pgx.Batch
+	queueCancelQueued(&b, conversation, "the conversation was closed")
+	return sending, tx.SendBatch(ctx, &b).Close()
 }
 
 // succeed lets a new pending row take over what a closed one owes.
@@ -252,33 +243,48 @@ func (s *Store) inherit(ctx context.Context, tx pgx.Tx, conversation, heir uuid.
 	return s.wakeOne(ctx, tx, heir)
 }
 
-// cancelQueued gives up the texts that never left.
-func cancelQueued(ctx context.Context, tx pgx.Tx, conversation uuid.UUID, reason string) error {
+// queueCancelQueued gives up the texts that never left.
+func queueCancelQueued(b *pgx.Batch, conversation uuid.UUID, reason string) {
 	const q = `/* store.cancelQueued */
 		UPDATE messages SET status = 'cancelled', reason = $2 WHERE conversation_id = $1 AND status = 'queued'`
-	_, err := tx.Exec(ctx, q, conversation, reason)
-	return err
+	b.Queue(q, conversation, reason)
 }
 
 // lockSIDs takes the advisory lock of each conversation SID, in the given
 // order; whoever writes about a conversation at Twilio and whoever makes it a
 // row's wait for each other here.
 func lockSIDs(ctx context.Context, tx pgx.Tx, sids []chat.ConversationSID) error {
+	var b pgx.Batch
+	queueLockSIDs(&b, sids)
+	return tx.SendBatch(ctx, &b).Close()
+}
+
+// queueLockSIDs is lockSIDs in a batch: what comes after it waits for the locks.
+func queueLockSIDs(b *pgx.Batch, sids []chat.ConversationSID) {
 	const q = `/* store.lockSIDs */ SELECT pg_advisory_xact_lock(hashtextextended(sid, 0)) FROM unnest($1::text[]) AS sid`
-	_, err := tx.Exec(ctx, q, sids)
-	return err
+	b.Queue(q, sids)
 }
 
 // lockCustomerOf locks the person of a conversation: a STOP and the send gate
 // take turns here.
 func lockCustomerOf(ctx context.Context, tx pgx.Tx, conversation uuid.UUID) error {
+	var b pgx.Batch
+	queueLockCustomerOf(&b, conversation)
+	return tx.SendBatch(ctx, &b).Close()
+}
+
+// queueLockCustomerOf is lockCustomerOf in a batch: what comes after it waits
+// for the lock, and sees what was committed before it was free.
+func queueLockCustomerOf(b *pgx.Batch, conversation uuid.UUID) {
 	const q = `/* store.lockCustomerOf */
 		SELECT FROM customers WHERE id = (SELECT customer_id FROM conversations WHERE id = $1) FOR NO KEY UPDATE`
-	err := tx.QueryRow(ctx, q, conversation).Scan()
-	if errors.Is(err, pgx.ErrNoRows) {
-		return chat.ErrLeaseLost // the row is gone: nobody has a lease on it
-	}
-	return err
+	b.Queue(q, conversation).QueryRow(func(row pgx.Row) error {
+		err := row.Scan()
+		if errors.Is(err, pgx.ErrNoRows) {
+			return chat.ErrLeaseLost // the row is gone: nobody has a lease on it
+		}
+		return err
+	})
 }
 
 // lockPhone locks the person with that number, if they are known.

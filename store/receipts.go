@@ -45,10 +45,8 @@ func (a *applier) applyReceipts(ctx context.Context, events []chat.Event) error 
 	if len(sids) == 0 {
 		return nil
 	}
+	queueForward(&batch, sids)
 	if err := a.tx.SendBatch(ctx, &batch).Close(); err != nil {
-		return err
-	}
-	if _, err := a.forward(ctx, sids); err != nil {
 		return err
 	}
 	if err := a.senderReceipts(ctx, fresh); err != nil {
@@ -78,24 +76,27 @@ func (a *applier) catchUp(ctx context.Context, sids []chat.MessageSID) error {
 	const q = `/* store.catchUp */
 		UPDATE messages SET status = 'accepted', error_code = 0, reason = ''
 		WHERE message_sid = ANY($1) AND status IN ('queued', 'sending', 'cancelled')`
-	if _, err := a.tx.Exec(ctx, q, sids); err != nil {
-		return err
-	}
-	moved, err := a.forward(ctx, sids)
-	if err != nil || !moved {
+	var b pgx.Batch
+	b.Queue(q, sids)
+	moved := queueForward(&b, sids)
+	if err := a.tx.SendBatch(ctx, &b).Close(); err != nil || !*moved {
 		return err
 	}
 	return a.earlyReceipts(ctx, sids)
 }
 
-// forward moves each message on to the furthest status of its receipts, never
-// back, and reports whether it moved any.
-func (a *applier) forward(ctx context.Context, sids []chat.MessageSID) (moved bool, err error) {
+// queueForward moves each message on to the furthest status of its receipts,
+// never back, and reports, when the batch has been sent, whether it moved any.
+func queueForward(b *pgx.Batch, sids []chat.MessageSID) (moved *bool) {
+	moved = new(bool)
 	const q = `/* store.forward */
 		UPDATE messages m SET status = r.status, error_code = r.error_code
 		FROM (SELECT DISTINCT ON (message_sid) message_sid, status, error_code FROM receipts
 			WHERE message_sid = ANY($1) ORDER BY message_sid, array_position($2::text[], status) DESC) r
 		WHERE m.message_sid = r.message_sid AND array_position($2, m.status) < array_position($2, r.status)`
-	tag, err := a.tx.Exec(ctx, q, sids, chat.DeliveryOrder())
-	return tag.RowsAffected() > 0, err
+	b.Queue(q, sids, chat.DeliveryOrder()).Exec(func(tag pgconn.CommandTag) error {
+		*moved = tag.RowsAffected() > 0
+		return nil
+	})
+	return moved
 }

@@ -48,11 +48,8 @@ func (s *Store) ReplayEvent(ctx context.Context, id uuid.UUID, dry bool) (r chat
 
 func (s *Store) replay(ctx context.Context, tx pgx.Tx, id uuid.UUID, e chat.Event) (chat.Result, error) {
 	sids := sidsOf([]chat.Event{e})
-	if err := lockSIDs(ctx, tx, sids); err != nil {
-		return chat.Result{}, err
-	}
 	a := applier{Store: s, tx: tx}
-	if err := a.findRows(ctx, sids); err != nil {
+	if err := a.lockRows(ctx, sids); err != nil {
 		return chat.Result{}, err
 	}
 	r := a.expect(e)

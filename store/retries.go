@@ -26,10 +26,10 @@ func (s *Store) TryAgain(ctx context.Context, conversation uuid.UUID, entry chat
 		const undecide = `/* store.TryAgain */
 			DELETE FROM signup_outcomes WHERE outcome = 'failed'
 				AND signup_id = ANY (ARRAY(SELECT id FROM signups WHERE conversation_id = ANY ` + members + `))`
-		if _, err := tx.Exec(ctx, undecide, conversation); err != nil {
-			return err
-		}
-		if err := reopenFailed(ctx, tx, conversation); err != nil {
+		var b pgx.Batch
+		b.Queue(undecide, conversation)
+		queueReopenFailed(&b, conversation)
+		if err := tx.SendBatch(ctx, &b).Close(); err != nil {
 			return err
 		}
 		if err := audit(ctx, tx, entry); err != nil {
@@ -40,14 +40,13 @@ func (s *Store) TryAgain(ctx context.Context, conversation uuid.UUID, entry chat
 	return tried, err
 }
 
-// reopenFailed makes a failed conversation pending. The welcome text that its
+// queueReopenFailed makes a failed conversation pending. The welcome text that its
 // failure cancelled comes back when it is owed.
-func reopenFailed(ctx context.Context, tx pgx.Tx, conversation uuid.UUID) error {
+func queueReopenFailed(b *pgx.Batch, conversation uuid.UUID) {
 	const q = `/* store.reopenFailed */
 		UPDATE conversations SET state = 'pending', state_at = now(), failure_code = 0, failure_reason = '', failed_at = NULL
 		WHERE id = $1 AND state = 'failed'`
-	_, err := tx.Exec(ctx, q, conversation)
-	return err
+	b.Queue(q, conversation)
 }
 
 // FailedConversations lists the conversations that have failed, with the given

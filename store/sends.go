@@ -44,14 +44,8 @@ func (s *Store) Unsent(ctx context.Context, c chat.Conversation) ([]chat.Outgoin
 func (s *Store) BeginSend(ctx context.Context, lease chat.Lease, message uuid.UUID, gate chat.Gate) (v chat.Verdict, err error) {
 	moved := chat.Verdict{Cancel: "it is not queued any more"}
 	err = s.tx(ctx, "begin send", func(tx pgx.Tx) error {
-		if err := lockCustomerOf(ctx, tx, lease.ConversationID); err != nil {
-			return err
-		}
-		if _, err := fence(ctx, tx, lease); err != nil {
-			return err
-		}
-		facts, err := s.gateFacts(ctx, tx, message)
-		if queued, err := optional(err); err != nil || !queued {
+		facts, queued, err := s.gateFacts(ctx, tx, lease, message)
+		if err != nil || !queued {
 			v = moved
 			return err
 		}
@@ -88,22 +82,30 @@ const gateColumns = `coalesce(k.phone, ''), c.sender, c.state, c.handler, c.hand
 	greatest((SELECT max(created_at) FROM signups WHERE customer_id = c.customer_id),
 		(SELECT max(twilio_at) FROM messages t WHERE t.conversation_id = c.id AND t.direction = 'in'), c.created_at)`
 
-func (s *Store) gateFacts(ctx context.Context, tx pgx.Tx, message uuid.UUID) (f chat.GateFacts, err error) {
+// gateFacts loads what the gate looks at, with the customer locked and the lease
+// held, if the message is queued.
+func (s *Store) gateFacts(ctx context.Context, tx pgx.Tx, lease chat.Lease, message uuid.UUID) (f chat.GateFacts, queued bool, err error) {
 	const q = `/* store.gateFacts */
 		SELECT ` + gateColumns + `, ` + outgoingColumns + `
 		FROM messages m JOIN conversations c ON c.id = m.conversation_id JOIN customers k ON k.id = c.customer_id
 		WHERE m.id = $1 AND m.status = 'queued'`
 	var sender chat.Phone
 	var sending *time.Time
-	err = tx.QueryRow(ctx, q, message, chat.AccountScope).Scan(&f.Phone, &sender, &f.State, &f.Handler, &f.HandlerAt,
-		&f.Consented, &f.Paused, &f.LastAct,
-		&f.Message.ID, &f.Message.Purpose, &f.Message.Author, &f.Message.Body, &f.Message.Status, &sending, &f.Message.Attempts, &f.Message.CreatedAt)
-	if err != nil {
-		return f, err
+	var b pgx.Batch
+	queueLockCustomerOf(&b, lease.ConversationID)
+	queueFence(&b, lease, new(int64))
+	b.Queue(q, message, chat.AccountScope).QueryRow(func(row pgx.Row) (err error) {
+		queued, err = optional(row.Scan(&f.Phone, &sender, &f.State, &f.Handler, &f.HandlerAt,
+			&f.Consented, &f.Paused, &f.LastAct,
+			&f.Message.ID, &f.Message.Purpose, &f.Message.Author, &f.Message.Body, &f.Message.Status, &sending, &f.Message.Attempts, &f.Message.CreatedAt))
+		return err
+	})
+	if err := tx.SendBatch(ctx, &b).Close(); err != nil || !queued {
+		return f, false, err
 	}
 	since, err := s.optedOutSince(ctx, tx, f.Phone, sender)
 	f.OptedOut = !since.IsZero()
-	return f, err
+	return f, true, err
 }
 
 // SendFacts loads what the gate would look at now for a text in the
@@ -125,21 +127,19 @@ func (s *Store) SendFacts(ctx context.Context, conversation uuid.UUID) (f chat.G
 // Requeue makes a message that is surely not at Twilio queued again. With posted
 // it was called for in vain; else that was no attempt.
 func (s *Store) Requeue(ctx context.Context, lease chat.Lease, message uuid.UUID, posted bool) error {
-	return s.fenced(ctx, "requeue", lease, func(tx pgx.Tx) error {
+	return s.fenced(ctx, "requeue", lease, func(b *pgx.Batch) {
 		const q = `/* store.Requeue */
 			UPDATE messages SET status = 'queued', attempts = attempts - CASE WHEN $2 THEN 0 ELSE 1 END WHERE id = $1 AND status = 'sending'`
-		_, err := tx.Exec(ctx, q, message, posted)
-		return err
+		b.Queue(q, message, posted)
 	})
 }
 
 // RefuseSend ends a message that Twilio will never take.
 func (s *Store) RefuseSend(ctx context.Context, lease chat.Lease, message uuid.UUID, code int, reason string) error {
-	return s.fenced(ctx, "refuse send", lease, func(tx pgx.Tx) error {
+	return s.fenced(ctx, "refuse send", lease, func(b *pgx.Batch) {
 		const q = `/* store.RefuseSend */
 			UPDATE messages SET status = 'failed', error_code = $2, reason = $3 WHERE id = $1 AND status = 'sending'`
-		_, err := tx.Exec(ctx, q, message, code, reason)
-		return err
+		b.Queue(q, message, code, reason)
 	})
 }
 

@@ -97,7 +97,8 @@ func upsertCustomer(ctx context.Context, tx pgx.Tx, phone chat.Phone) (uuid.UUID
 		INSERT INTO customers (id, phone) VALUES ($1, $2)
 		ON CONFLICT (phone) DO UPDATE SET phone = excluded.phone RETURNING id`
 	var id uuid.UUID
-	return id, tx.QueryRow(ctx, q, newID(), phone).Scan(&id)
+	err := tx.QueryRow(ctx, q, newID(), phone).Scan(&id)
+	return id, err
 }
 
 func orNull(ip netip.Addr) *netip.Addr {

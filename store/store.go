@@ -18,9 +18,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"strings"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -82,83 +80,6 @@ func Open(ctx context.Context, dsn string, conns int) (*pgxpool.Pool, error) {
 		}
 	}
 	return pgxpool.NewWithConfig(ctx, config)
-}
-
-// maxTries bounds how often a transaction that lost a race is run.
-const maxTries = 4
-
-// transaction remembers whether jobs were enqueued in it.
-type transaction struct {
-	pgx.Tx
-	enqueued bool
-}
-
-// tx runs f in a transaction, again when Postgres asks for it, announces the
-// jobs that were enqueued in it, and translates the error. f may run several
-// times.
-func (s *Store) tx(ctx context.Context, what string, f func(pgx.Tx) error) error {
-	var t transaction
-	run := func(tx pgx.Tx) error {
-		t = transaction{Tx: tx}
-		return f(&t)
-	}
-	var err error
-	for try := range maxTries {
-		if try > 0 {
-			if werr := wait(ctx, time.Duration(1+rand.IntN(20<<try))*time.Millisecond); werr != nil { //nolint:gosec // G404: jitter
-				break
-			}
-		}
-		if err = pgx.BeginFunc(ctx, s.pool, run); !lostRace(err) {
-			break
-		}
-	}
-	if err == nil && t.enqueued {
-		s.queue.Announce()
-	}
-	return translate(what, err)
-}
-
-// enqueue inserts jobs in a transaction that tx runs. No jobs are no error.
-func (s *Store) enqueue(ctx context.Context, tx pgx.Tx, jobs []chat.Job) error {
-	var b pgx.Batch
-	if err := s.enqueueIn(tx, &b, jobs); err != nil || b.Len() == 0 {
-		return err
-	}
-	return tx.SendBatch(ctx, &b).Close()
-}
-
-// enqueueIn is enqueue in a batch that tx is going to send.
-func (s *Store) enqueueIn(tx pgx.Tx, b *pgx.Batch, jobs []chat.Job) error {
-	if len(jobs) == 0 {
-		return nil
-	}
-	if s.queue == nil {
-		return errors.New("enqueue: this store was given no queue")
-	}
-	if t, ok := tx.(*transaction); ok {
-		t.enqueued = true
-	}
-	s.queue.Enqueue(b, jobs)
-	return nil
-}
-
-func wait(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-t.C:
-		return nil
-	}
-}
-
-// lostRace reports a deadlock or serialisation failure: nothing was done, and
-// the same transaction may succeed now (SQLSTATE class 40).
-func lostRace(err error) bool {
-	var pe *pgconn.PgError
-	return errors.As(err, &pe) && (pe.Code == "40001" || pe.Code == "40P01")
 }
 
 // translate names what was attempted and turns Postgres's errors into the
