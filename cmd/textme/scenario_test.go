@@ -39,7 +39,7 @@ const (
 )
 
 func TestStormScenarios(t *testing.T) {
-	n := size("STORM_SCENARIOS", 100)
+	n := size("STORM_SCENARIOS", 350)
 	s := newStorm(t, func(opts *twiliosim.Options, env map[string]string) {
 		opts.Ledger = true
 		env["WELCOME_EVERY"], env["BOT_SCRIPT"], env["RESCUE_AFTER"] = "off", "../../bot/scripts/default.txt", "6s"

@@ -10,8 +10,10 @@ import (
 	"net/http"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -66,8 +68,49 @@ const settingUp = 60
 // letting it happen undisturbed; so none can be forgotten.
 //
 // STORM_FAILPOINTS is how many of them are visited, each by a number of its own;
-// with more than there are it goes round.
+// with more than there are it goes round. Most of a visit is waiting, so that
+// STORM_LANES storms of their own divide them, as far as -parallel lets them.
 func TestStormFailpoints(t *testing.T) {
+	visits, lanes := size("STORM_FAILPOINTS", 16), size("STORM_LANES", 2)
+	var order []string
+	if !t.Run("points", func(t *testing.T) {
+		f := newFailpoints(t)
+		f.live(0)
+		points := slices.DeleteFunc(slices.Sorted(maps.Keys(f.points())), atStart.MatchString)
+		t.Logf("%d points: %s", len(points), strings.Join(points, ", "))
+		slices.SortFunc(points, func(a, b string) int { return int(shuffled(a, f.s.seed)) - int(shuffled(b, f.s.seed)) })
+		order = points
+	}) || len(order) == 0 { // not chosen by -run
+		return
+	}
+	var killed atomic.Int64
+	t.Run("visits", func(t *testing.T) {
+		for lane := range lanes {
+			t.Run(strconv.Itoa(lane), func(t *testing.T) {
+				t.Parallel()
+				f := newFailpoints(t)
+				for i := lane; i < visits; i += lanes {
+					point := order[i%len(order)]
+					f.arm(point)
+					if f.live(i) {
+						killed.Add(1)
+					}
+					if t.Failed() {
+						t.Fatalf("after a kill at %s", point)
+					}
+				}
+			})
+		}
+	})
+	if int(killed.Load()) < visits/2 {
+		t.Errorf("only %d of %d points were reached", killed.Load(), visits)
+	}
+	t.Logf("killed at %d of %d points", killed.Load(), visits)
+}
+
+// newFailpoints makes a storm that can be killed anywhere, and is not yet.
+func newFailpoints(t *testing.T) *failpoints {
+	t.Helper()
 	f := &failpoints{seen: map[string]int{}}
 	f.s = newStorm(t, func(opts *twiliosim.Options, env map[string]string) {
 		opts.Ledger, opts.Fault = true, f.calls
@@ -76,28 +119,7 @@ func TestStormFailpoints(t *testing.T) {
 		newPGProxy(t, env, f.commits)
 	})
 	f.s.addSource("landing")
-	f.arm("")
-	f.live(0)
-	points := slices.DeleteFunc(slices.Sorted(maps.Keys(f.points())), atStart.MatchString)
-	visits := size("STORM_FAILPOINTS", 16)
-	t.Logf("%d points: %s", len(points), strings.Join(points, ", "))
-	order := slices.Clone(points)
-	slices.SortFunc(order, func(a, b string) int { return int(shuffled(a, f.s.seed)) - int(shuffled(b, f.s.seed)) })
-	killed := 0
-	for i := range visits {
-		point := order[i%len(order)]
-		f.arm(point)
-		if f.live(i + 1) {
-			killed++
-		}
-		if t.Failed() {
-			t.Fatalf("after a kill at %s", point)
-		}
-	}
-	if killed < visits/2 {
-		t.Errorf("only %d of %d points were reached", killed, visits)
-	}
-	t.Logf("killed at %d of %d points", killed, visits)
+	return f
 }
 
 // atStart are points of the set-up and not of somebody's life, and those of

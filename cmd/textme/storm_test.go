@@ -65,9 +65,12 @@ func size(name string, usual int) int {
 	return usual
 }
 
+// stormSeed is that of all storms of one run.
+var stormSeed = sync.OnceValue(func() uint64 { return uint64(size("STORM_SEED", int(time.Now().UnixNano()))) })
+
 func newStorm(t *testing.T, change func(*twiliosim.Options, map[string]string)) *storm {
 	t.Helper()
-	s := &storm{t: t, seed: uint64(size("STORM_SEED", int(time.Now().UnixNano()))), accepted: map[string]chat.Phone{}}
+	s := &storm{t: t, seed: stormSeed(), accepted: map[string]chat.Phone{}}
 	t.Logf("STORM_SEED=%d", s.seed)
 	account, token := "AC"+randomHex(16), randomHex(16)
 	balancer := httptest.NewServer(&httputil.ReverseProxy{
