@@ -39,7 +39,8 @@ func (w *stopwatch) stop(sid string) {
 // lastReply is how long after the last text replies are still waited for.
 const lastReply = 3 * time.Second
 
-// waits returns the times taken, once none is running or lastReply has passed.
+// waits returns the times taken since it was last asked, once none is running or
+// lastReply has passed.
 func (w *stopwatch) waits(ctx context.Context) waits {
 	deadline := time.Now().Add(lastReply)
 	for w.running() > 0 && time.Now().Before(deadline) && ctx.Err() == nil {
@@ -47,8 +48,10 @@ func (w *stopwatch) waits(ctx context.Context) waits {
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	slices.Sort(w.taken)
-	return w.taken
+	taken := w.taken
+	w.taken = nil
+	slices.Sort(taken)
+	return taken
 }
 
 func (w *stopwatch) running() int {
