@@ -2,11 +2,11 @@ package store
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
 
 	"textme/chat"
 )
@@ -94,8 +94,9 @@ func (a *applier) updateOurs(ctx context.Context, m arrival) (found bool, err er
 	return tag.RowsAffected() > 0, err
 }
 
-// insertMessages inserts the messages that are not known yet, in one pipeline.
-// It returns those that came from the customer, and those that were known.
+// insertMessages inserts the messages that are not known yet, in one statement:
+// Postgres reads a table's constraints anew for each. It returns those that came
+// from the customer, and those that were known.
 func (a *applier) insertMessages(ctx context.Context, arrivals []arrival) (heard, known map[chat.MessageSID]bool, err error) {
 	heard, known = map[chat.MessageSID]bool{}, map[chat.MessageSID]bool{}
 	if len(arrivals) == 0 {
@@ -103,26 +104,38 @@ func (a *applier) insertMessages(ctx context.Context, arrivals []arrival) (heard
 	}
 	const q = `/* store.insertMessages */
 		INSERT INTO messages (id, conversation_id, message_sid, index, direction, author, body, media, status, twilio_at, body_at)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
-		ON CONFLICT (message_sid) DO NOTHING`
-	var batch pgx.Batch
-	for _, m := range arrivals {
-		direction, status := "out", chat.Accepted
+		SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::integer[], $5::text[], $6::text[], $7::text[], $8::jsonb[], $9::text[],
+			$10::timestamptz[], $11::timestamptz[])
+		ON CONFLICT (message_sid) DO NOTHING RETURNING message_sid`
+	n := len(arrivals)
+	ids, conversations, sids, indexes := make([]uuid.UUID, n), make([]uuid.UUID, n), make([]string, n), make([]int, n)
+	directions, authors, bodies, media := make([]string, n), make([]string, n), make([]string, n), make([]*string, n)
+	statuses, ats, bodyAts := make([]string, n), make([]time.Time, n), make([]time.Time, n)
+	for i, m := range arrivals {
+		directions[i], statuses[i] = "out", string(chat.Accepted)
 		if m.incoming() {
-			direction, status = "in", chat.Received
+			directions[i], statuses[i] = "in", string(chat.Received)
 		}
-		args := []any{newID(), m.row.ID, m.SID, m.Index, direction, m.author(), m.Body, m.Media, status, m.At, bodyAt(m.RemoteMessage)}
-		batch.Queue(q, args...).Exec(func(tag pgconn.CommandTag) error {
-			switch {
-			case tag.RowsAffected() == 0:
-				known[m.SID] = true
-			case m.incoming():
-				heard[m.SID] = true
-			}
-			return nil
-		})
+		if m.Media != nil {
+			text := string(m.Media)
+			media[i] = &text
+		}
+		ids[i], conversations[i], sids[i], indexes[i] = newID(), m.row.ID, string(m.SID), m.Index
+		authors[i], bodies[i], ats[i], bodyAts[i] = m.author(), m.Body, m.At, bodyAt(m.RemoteMessage)
 	}
-	return heard, known, a.tx.SendBatch(ctx, &batch).Close()
+	inserted, err := collect[chat.MessageSID](ctx, a.tx, q, ids, conversations, sids, indexes, directions, authors, bodies, media, statuses, ats, bodyAts)
+	for _, m := range arrivals {
+		i := slices.Index(inserted, m.SID)
+		switch {
+		case i < 0: // or told twice, and the first time was just now
+			known[m.SID] = true
+			continue
+		case m.incoming():
+			heard[m.SID] = true
+		}
+		inserted = slices.Delete(inserted, i, i+1)
+	}
+	return heard, known, err
 }
 
 // bodyAt is as of when the message's body reads so.
