@@ -48,6 +48,9 @@ func (s *Service) admit(ctx context.Context, c *Conversation) error {
 	if c.State == Closed {
 		return s.wrapUp(ctx, c)
 	}
+	if c.State == Active && c.Decided { // as nearly always: somebody has texted
+		return nil
+	}
 	a, err := s.store.Admission(ctx, *c)
 	if err != nil {
 		return err

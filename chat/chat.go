@@ -88,7 +88,9 @@ type Conversation struct {
 	// Twilio under our unique name although we know no SID.
 	CreateAttempted bool
 	FailedAt        time.Time // zero unless State is Failed
-	Handler         Handler
+	// Decided: none of its sign-ups waits for an outcome or a welcome text.
+	Decided bool
+	Handler Handler
 	// ReplyFrom is the first index the bot may answer; AnsweredThrough the
 	// last it has dealt with (-1: none); GapsChecked the last up to which
 	// holes were looked up at Twilio (-1: none).

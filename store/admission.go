@@ -21,6 +21,11 @@ const undone = `(m.status = 'cancelled' AND m.message_sid IS NULL AND m.reason =
 // hasWelcome tells whether a conversation has a welcome text, sent or not.
 const hasWelcome = `EXISTS (SELECT FROM messages m WHERE m.conversation_id = $1 AND m.purpose = 'welcome' AND NOT ` + undone + `)`
 
+// decided tells whether none of a conversation's sign-ups waits for an outcome or,
+// by this conversation, for a welcome text.
+const decided = `NOT EXISTS (SELECT FROM signups g LEFT JOIN signup_outcomes o ON o.signup_id = g.id
+	WHERE g.conversation_id = ANY ` + members + ` AND (o.signup_id IS NULL OR o.outcome = 'admitted' AND NOT ` + hasWelcome + `))`
+
 // served tells whether the sign-up with the outcome o was welcomed by a row that
 // has been merged into the conversation since. What such a row left undecided
 // when it ended, it did not serve.
