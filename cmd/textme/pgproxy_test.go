@@ -19,8 +19,8 @@ import (
 
 // A pgProxy stands between the service and its database and understands what
 // they say to each other. At every commit it asks what to do with it. A commit
-// is known by the label of the last statement of its transaction, such as
-// store.Activate, which is in a comment of the SQL.
+// is known by the labels of its transaction's first statement, locks left out, and
+// of its last, such as store.Activate, which are in comments of the SQL.
 type pgProxy struct {
 	t        *testing.T
 	listener net.Listener
@@ -124,9 +124,9 @@ type pgSession struct {
 	frontend       *pgproto3.Frontend // towards the database
 	labels         map[string]string  // of prepared statements, by name
 
-	mu    sync.Mutex
-	label string // of the transaction's last statement
-	fate  commitFate
+	mu          sync.Mutex
+	first, last string // labels of the transaction's statements
+	fate        commitFate
 }
 
 func (s *pgSession) cut() {
@@ -202,18 +202,33 @@ const unlabelled = "river"
 func (s *pgSession) ran(label string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if label != unlabelled || s.label == "begin" { // a savepoint is no statement of its own
-		s.label = label
+	switch {
+	case label == "begin":
+		s.first, s.last = "", ""
+	case s.first == "" && !locks.MatchString(label):
+		s.first, s.last = label, label
+	case label != unlabelled: // such as a savepoint
+		s.last = label
 	}
+}
+
+// locks are statements that many transactions begin with.
+var locks = regexp.MustCompile(`^store\.(lock\w+|fence)$`)
+
+// name is what the transaction's commit is known by.
+func (s *pgSession) name() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.first == "" || s.first == s.last {
+		return s.last
+	}
+	return s.first + " to " + s.last
 }
 
 // commit settles what becomes of a commit, and empties the statement if it is
 // not to be made.
 func (s *pgSession) commit(m *pgproto3.Query) {
-	s.mu.Lock()
-	label := s.label
-	s.mu.Unlock()
-	fate := s.p.decide(label)
+	fate := s.p.decide(s.name())
 	switch fate.do {
 	case commitCut:
 		m.String = ""
