@@ -23,7 +23,7 @@ import (
 type databaseSettings struct {
 	DatabaseURL        string `help:"Postgres to use, as a URL. dev: empty runs an embedded one." secret:""`
 	DatabaseMigrateURL string `help:"The same database as the role that owns the schema; empty: DATABASE_URL." secret:""`
-	DatabaseConns      int    `help:"Connections to the database at the most, divided among jobs, webhooks, forms and staff." default:"24"`
+	DatabaseConns      int    `help:"Connections to the database at the most, divided among jobs, webhooks, forms and staff." default:"17"`
 	DataDir            string `help:"Folder for what textme keeps on this machine; empty: /var/lib/textme for root, else ~/.local/state/textme."`
 }
 

@@ -80,7 +80,7 @@ func newStorm(t *testing.T, change func(*twiliosim.Options, map[string]string)) 
 	t.Cleanup(balancer.Close)
 	opts := twiliosim.Options{AccountSID: account, AuthToken: token, Senders: []string{storySender}, DeliverTo: balancer.URL, Seed: s.seed}
 	env := map[string]string{
-		asProgram: "1", "PATH": os.Getenv("PATH"), "LISTEN": "127.0.0.1:0", "PUBLIC_URL": storyPublic, "DATABASE_CONNS": "20",
+		asProgram: "1", "PATH": os.Getenv("PATH"), "LISTEN": "127.0.0.1:0", "PUBLIC_URL": storyPublic,
 		"SECRET_KEY": randomHex(32), "TWILIO_ACCOUNT_SID": account, "TWILIO_AUTH_TOKEN": token,
 		"TWILIO_SENDER": storySender, "BUSINESS_NAME": "Harbor Bikes", "CREATE_RATE": "off", "RESCUE_AFTER": "9s", "LOG_LEVEL": "info",
 	}

@@ -80,7 +80,7 @@ func newStoryAt(t *testing.T, twilio func(*twiliosim.Options), change ...func(ma
 	t.Cleanup(api.Close)
 
 	s.env = map[string]string{
-		"LISTEN": "127.0.0.1:0", "PUBLIC_URL": storyPublic, "DATABASE_URL": s.db.Config().ConnString(), "DATABASE_CONNS": "17",
+		"LISTEN": "127.0.0.1:0", "PUBLIC_URL": storyPublic, "DATABASE_URL": s.db.Config().ConnString(),
 		"SECRET_KEY": randomHex(32), "TWILIO_ACCOUNT_SID": account, "TWILIO_AUTH_TOKEN": token, "TWILIO_BASE_URL": api.URL,
 		"TWILIO_SENDER": storySender, "BUSINESS_NAME": "Harbor Bikes", "BOT_SCRIPT": "../../bot/scripts/default.txt",
 		"LOG_LEVEL": "debug", "DATA_DIR": t.TempDir(),
