@@ -124,7 +124,7 @@ func newFailpoints(t *testing.T) *failpoints {
 
 // atStart are points of the set-up and not of somebody's life, and those of
 // River's own work, which nobody's life depends on.
-var atStart = regexp.MustCompile(`Configuration|of (?:store\.(?:CheckKey|CreateSource|Prune\w+)\b|` + unlabelled + `$)`)
+var atStart = regexp.MustCompile(`Configuration|store\.(?:CheckKey|CreateSource|Prune\w+)\b| ` + unlabelled + `$`)
 
 func shuffled(text string, seed uint64) uint32 {
 	h := fnv.New32a()
