@@ -73,8 +73,9 @@ func queueCheckMoved(b *pgx.Batch, conversation uuid.UUID, to chat.ConversationS
 	})
 }
 
-// hasTexts tells whether the conversation c has texts at Twilio.
-const hasTexts = `EXISTS (SELECT FROM messages m WHERE m.conversation_id = c.id AND m.message_sid IS NOT NULL)`
+// hasTexts tells whether the conversation c has texts at Twilio, or one that may
+// be there: it is looked for where it was posted.
+const hasTexts = `EXISTS (SELECT FROM messages m WHERE m.conversation_id = c.id AND (m.message_sid IS NOT NULL OR m.status = 'sending'))`
 
 // Merge gives this conversation's sign-ups to the row that has sid: that row
 // is opened again, this one closes. Who takes part at Twilio may have changed

@@ -239,6 +239,22 @@ var momentCases = []oddCase{
 	{"deleted before the welcome text, and told", func(o *oddStory, phone chat.Phone) { o.endedBeforeWelcome(phone, o.loudConsole().Delete) }},
 	{"closed while it is not known whether the welcome text left", func(o *oddStory, phone chat.Phone) { o.endedInTheDark(phone, o.console().Close) }},
 	{"deleted while it is not known whether the welcome text left", func(o *oddStory, phone chat.Phone) { o.endedInTheDark(phone, o.console().Delete) }},
+	{"texting from a new conversation while it is not known whether the welcome text left", func(o *oddStory, phone chat.Phone) {
+		must(o.t, o.sim.SetFaults(twiliosim.Faults{
+			Calls:    []twiliosim.Rule{{On: []string{twiliosim.RouteCreateMessage}, First: 1, Faults: []twiliosim.Fault{{Kind: twiliosim.LostAnswer}}}},
+			Webhooks: []twiliosim.Rule{{On: []string{chat.MessageAdded}, Limit: 1, Faults: []twiliosim.Fault{{Kind: twiliosim.WebhookLost}}}},
+		}))
+		o.signsUp(phone, "Canary")
+		o.gets(phone, "thanks for signing up")
+		old := o.bound(phone)[0]
+		must(o.t, o.loudConsole().RemoveParticipant(old, o.sim.Participants(old)[0].SID))
+		o.says(phone, "HOURS")
+		o.gets(phone, "open Mon-Fri 9-6")
+		o.hearsNothing(phone)
+		if o.live(phone) == old {
+			o.t.Error("the number was not in a new conversation: the test proves nothing")
+		}
+	}},
 	{"closed before the participant is added", func(o *oddStory, phone chat.Phone) {
 		o.before(twiliosim.RouteAddParticipant, func(r *http.Request) { must(o.t, o.console().Close(r.PathValue("ConversationSid"))) })
 		o.welcomed(phone)
