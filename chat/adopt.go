@@ -184,10 +184,10 @@ func (s *Service) tell(ctx context.Context, events ...Event) error {
 }
 
 // Discard deletes a conversation that we made at Twilio and then did not use,
-// but only if no row has it and nobody and nothing is in it.
+// but only if no open row has it and nobody and nothing is in it.
 func (s *Service) Discard(ctx context.Context, sid ConversationSID) error {
-	unheld, err := s.store.Unheld(ctx, sid)
-	if err != nil || !unheld {
+	held, err := s.store.Held(ctx, sid)
+	if err != nil || held {
 		return err
 	}
 	people, err := s.twilio.Participants(ctx, sid)

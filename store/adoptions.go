@@ -120,7 +120,24 @@ func (s *Store) clearPair(ctx context.Context, tx pgx.Tx, customer uuid.UUID, ad
 	if owes && !sending {
 		heirOf = id
 	}
-	return true, heirOf, err
+	if err != nil {
+		return false, uuid.Nil, err
+	}
+	return true, heirOf, s.discardUnused(ctx, tx, id)
+}
+
+// discardUnused has the conversation at Twilio deleted, if nothing is in it by
+// then, that we made for a row which now has the pair in another.
+func (s *Store) discardUnused(ctx context.Context, tx pgx.Tx, conversation uuid.UUID) error {
+	const q = `/* store.discardUnused */
+		SELECT conversation_sid FROM conversations c WHERE id = $1 AND conversation_sid IS NOT NULL AND NOT adopted
+			AND NOT EXISTS (SELECT FROM messages m WHERE m.conversation_id = c.id AND m.message_sid IS NOT NULL)`
+	var unused chat.ConversationSID
+	found, err := optional(tx.QueryRow(ctx, q, conversation).Scan(&unused))
+	if err != nil || !found {
+		return err
+	}
+	return s.enqueue(ctx, tx, []chat.Job{chat.DiscardJob{ConversationSID: unused}})
 }
 
 // Parked sums up what the conversation's parked events tell.

@@ -99,6 +99,9 @@ func (s *Store) Merge(ctx context.Context, lease chat.Lease, sid chat.Conversati
 		if _, err := s.closeRow(ctx, tx, lease.ConversationID, "continued in an earlier conversation", into); err != nil {
 			return err
 		}
+		if err := s.discardUnused(ctx, tx, lease.ConversationID); err != nil {
+			return err
+		}
 		const reopen = `/* store.Merge */
 			UPDATE conversations SET state = 'pending', participant_sid = NULL,
 				state_at = now(), closed_at = NULL, merged_into = NULL, failure_code = 0, failure_reason = '', failed_at = NULL

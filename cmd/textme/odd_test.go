@@ -239,20 +239,19 @@ var momentCases = []oddCase{
 	{"deleted before the welcome text, and told", func(o *oddStory, phone chat.Phone) { o.endedBeforeWelcome(phone, o.loudConsole().Delete) }},
 	{"closed while it is not known whether the welcome text left", func(o *oddStory, phone chat.Phone) { o.endedInTheDark(phone, o.console().Close) }},
 	{"deleted while it is not known whether the welcome text left", func(o *oddStory, phone chat.Phone) { o.endedInTheDark(phone, o.console().Delete) }},
-	{"texting from a new conversation while it is not known whether the welcome text left", func(o *oddStory, phone chat.Phone) {
+	{"texting from a new conversation while it is not known that the welcome text left", func(o *oddStory, phone chat.Phone) {
 		must(o.t, o.sim.SetFaults(twiliosim.Faults{
 			Calls:    []twiliosim.Rule{{On: []string{twiliosim.RouteCreateMessage}, First: 1, Faults: []twiliosim.Fault{{Kind: twiliosim.LostAnswer}}}},
 			Webhooks: []twiliosim.Rule{{On: []string{chat.MessageAdded}, Limit: 1, Faults: []twiliosim.Fault{{Kind: twiliosim.WebhookLost}}}},
 		}))
-		o.signsUp(phone, "Canary")
-		o.gets(phone, "thanks for signing up")
-		old := o.bound(phone)[0]
-		must(o.t, o.loudConsole().RemoveParticipant(old, o.sim.Participants(old)[0].SID))
-		o.says(phone, "HOURS")
-		o.gets(phone, "open Mon-Fri 9-6")
-		o.hearsNothing(phone)
-		if o.live(phone) == old {
-			o.t.Error("the number was not in a new conversation: the test proves nothing")
+		if o.movedInTheDark(phone) {
+			o.t.Error("the conversation with the welcome text is deleted")
+		}
+	}},
+	{"texting from a new conversation while it is not known that the welcome text did not leave", func(o *oddStory, phone chat.Phone) {
+		o.first(twiliosim.Fault{Kind: twiliosim.Reset}, twiliosim.RouteCreateMessage)
+		if !o.movedInTheDark(phone) {
+			o.t.Error("the conversation with nobody and nothing in it stays")
 		}
 	}},
 	{"closed before the participant is added", func(o *oddStory, phone chat.Phone) {
@@ -383,6 +382,36 @@ func (o *oddStory) endedInTheDark(phone chat.Phone, end func(string) error) {
 	if n := one[int](o.story, unknown, phone); n != 0 {
 		o.t.Errorf("of %d texts nobody is ever going to know", n)
 	}
+}
+
+// movedInTheDark has somebody taken out and text, so that Twilio makes a new
+// conversation for them, when the post of the welcome text had no answer. It
+// reports whether the old one is deleted in the end.
+func (o *oddStory) movedInTheDark(phone chat.Phone) (deleted bool) {
+	o.t.Helper()
+	faults := func() int {
+		return o.sim.FaultCounts()[string(twiliosim.LostAnswer)] + o.sim.FaultCounts()[string(twiliosim.Reset)]
+	}
+	before := faults()
+	o.signsUp(phone, "Canary")
+	o.until("the post of the welcome text has had no answer", func() bool { return faults() > before })
+	old := o.bound(phone)[0]
+	must(o.t, o.loudConsole().RemoveParticipant(old, o.sim.Participants(old)[0].SID))
+	o.says(phone, "HOURS")
+	o.until("both texts have come", func() bool { return len(o.ours(phone)) >= 2 })
+	o.settled()
+	got := o.ours(phone)
+	slices.Sort(got)
+	if len(got) != 2 || !strings.Contains(got[0], "open Mon-Fri 9-6") || !strings.Contains(got[1], "thanks for signing up") {
+		o.t.Errorf("the phone got %q, want one welcome and one answer", got)
+	}
+	if o.live(phone) == old {
+		o.t.Error("the number was not in a new conversation: the test proves nothing")
+	}
+	o.exec(`UPDATE river_job SET state = 'available', scheduled_at = now() WHERE kind = 'discard' AND args->>'conversation_sid' = $1`, old)
+	o.settled()
+	there := func(c twiliosim.Conversation) bool { return c.SID == old }
+	return !slices.ContainsFunc(o.sim.Conversations(), there)
 }
 
 // console changes things and tells nobody; loudConsole raises webhooks.
