@@ -194,7 +194,8 @@ func owes(ctx context.Context, tx pgx.Tx, conversation uuid.UUID) (owes bool, er
 }
 
 // closeRow closes a row, once, cancels what it had queued and has its worker look
-// for what was being sent, if anything was. Rows merged into it before follow it
+// for what was being sent, if anything was: only then is it known what into owes,
+// and until then nothing is merged into that. Rows merged into it before follow it
 // to into, so that a chain is never longer than one.
 func (s *Store) closeRow(ctx context.Context, tx pgx.Tx, conversation uuid.UUID, reason string, into uuid.UUID) (sending bool, err error) {
 	const q = `/* store.closeRow */
@@ -203,15 +204,15 @@ func (s *Store) closeRow(ctx context.Context, tx pgx.Tx, conversation uuid.UUID,
 	if _, err := tx.Exec(ctx, q, conversation, reason); err != nil {
 		return false, err
 	}
-	if into != uuid.Nil {
+	const sends = `/* store.closeRow */ SELECT EXISTS (SELECT FROM messages WHERE conversation_id = $1 AND status = 'sending')`
+	if err := tx.QueryRow(ctx, sends, conversation).Scan(&sending); err != nil {
+		return false, err
+	}
+	if into != uuid.Nil && !sending {
 		const merge = `/* store.closeRow */ UPDATE conversations SET merged_into = $2 WHERE id = $1 OR merged_into = $1`
 		if _, err := tx.Exec(ctx, merge, conversation, into); err != nil {
 			return false, err
 		}
-	}
-	const sends = `/* store.closeRow */ SELECT EXISTS (SELECT FROM messages WHERE conversation_id = $1 AND status = 'sending')`
-	if err := tx.QueryRow(ctx, sends, conversation).Scan(&sending); err != nil {
-		return false, err
 	}
 	if sending {
 		if err := s.wakeOne(ctx, tx, conversation); err != nil {
