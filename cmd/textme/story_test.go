@@ -288,8 +288,9 @@ func (o *output) String() string {
 	return o.text.String()
 }
 
-// phoneLike finds what could be a customer's number in any spelling.
-var phoneLike = regexp.MustCompile(`(\+|%2B)?1?[ (-]*(415)[ )-]*555[ -]?\d{4}`)
+// phoneLike finds what could be a customer's number, of a story or a storm, in any
+// spelling; not digits that stand together by chance in an id.
+var phoneLike = regexp.MustCompile(`(\b|%2B)1?[ (-]*415[ )-]*(555|20\d)[ -]?\d{4}\b`)
 
 // canaries stand in every name and text that people write in these stories.
 var canaries = regexp.MustCompile(`(?i)canary|HOURS|Sundays`)
