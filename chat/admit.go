@@ -119,20 +119,48 @@ func (s *Service) alive(ctx context.Context, c *Conversation) error {
 }
 
 // wrapUp sees to what a conversation owed when it was closed. A text that was
-// being sent then is looked for first, so that nobody is welcomed twice.
+// being sent then is looked for first, so that nobody is welcomed twice. A row
+// that was closed while its conversation went on, because the person was added to
+// it again at that moment, is opened again.
 func (s *Service) wrapUp(ctx context.Context, c *Conversation) error {
-	unsent, err := s.store.Unsent(ctx, *c)
+	if err := s.lookForAll(ctx, c); err != nil {
+		return err
+	}
+	lives, err := s.lives(ctx, c)
 	if err != nil {
 		return err
 	}
-	for _, m := range unsent {
-		if m.Status == Sending {
-			if _, err := s.look(ctx, c, m); err != nil {
-				return err
-			}
+	if lives {
+		reopened, err := s.store.Reopen(ctx, c.Lease)
+		if err != nil {
+			return err
+		}
+		if reopened {
+			return Snooze{Why: "the conversation lives", Afresh: true}
 		}
 	}
-	return s.store.CloseConversation(ctx, c.Lease, closedAtTwilio, true)
+	return s.store.WrapUp(ctx, c.Lease)
+}
+
+// lives reports whether a closed row's conversation is open at Twilio and has the
+// person in it.
+func (s *Service) lives(ctx context.Context, c *Conversation) (bool, error) {
+	if c.SID == "" || c.Phone == "" {
+		return false, nil
+	}
+	if err := s.room(ctx); err != nil {
+		return false, err
+	}
+	rc, err := s.twilio.FetchConversation(ctx, string(c.SID))
+	if err != nil || rc.State == string(Closed) {
+		return false, ignoreGone(err)
+	}
+	if err := s.room(ctx); err != nil {
+		return false, err
+	}
+	people, err := s.twilio.Participants(ctx, c.SID)
+	in := slices.ContainsFunc(people, func(p RemoteParticipant) bool { return p.Address == c.Phone && p.ProxyAddress == c.Sender })
+	return in, ignoreGone(err)
 }
 
 // reopens reports whether a failed conversation may be tried again by now.

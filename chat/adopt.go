@@ -183,9 +183,15 @@ func (s *Service) tell(ctx context.Context, events ...Event) error {
 	return err
 }
 
-// Discard deletes a conversation that we made at Twilio and then did not use,
-// but only if no open row has it and nobody and nothing is in it.
-func (s *Service) Discard(ctx context.Context, sid ConversationSID) error {
+// Discard deletes a conversation that we made at Twilio and then did not use, named
+// by its SID or its unique name, but only if no open row has it and nobody and
+// nothing is in it.
+func (s *Service) Discard(ctx context.Context, name ConversationSID) error {
+	rc, err := s.twilio.FetchConversation(ctx, string(name))
+	if err != nil {
+		return ignoreGone(err)
+	}
+	sid := rc.SID
 	held, err := s.store.Held(ctx, sid)
 	if err != nil || held {
 		return err

@@ -106,8 +106,8 @@ func (s *Service) misunderstood(ctx context.Context, c Conversation, te *TwilioE
 	if c.State != Pending {
 		return te
 	}
-	s.log.ErrorContext(ctx, "conversation failed: twilio refused a request", "conversation_id", c.ID, "err", te)
-	return s.store.FailConversation(ctx, c.Lease, te.Code, "Twilio refused a request: "+ExplainCode(te.Code).Meaning)
+	s.log.ErrorContext(ctx, "twilio refused a request", "conversation_id", c.ID, "err", te)
+	return s.fail(ctx, &c, te.Code, "Twilio refused a request: "+ExplainCode(te.Code).Meaning)
 }
 
 // furtherThan reports whether something was reached at Twilio since before.
@@ -128,9 +128,7 @@ func (s *Service) settle(ctx context.Context, c Conversation, err error, progres
 	}
 	switch te.Class() {
 	case RecipientError:
-		reason := ExplainCode(te.Code).Meaning
-		s.log.InfoContext(ctx, "conversation failed", "conversation_id", c.ID, "code", te.Code, "reason", reason)
-		return s.store.FailConversation(ctx, c.Lease, te.Code, reason)
+		return s.fail(ctx, &c, te.Code, ExplainCode(te.Code).Meaning)
 	case Bug:
 		return s.misunderstood(ctx, c, te)
 	case Gone:

@@ -105,7 +105,8 @@ type Conversation struct {
 	Probing     bool
 	Sent        int // texts this worker got to Twilio
 
-	Lease Lease
+	LoadedAt time.Time // by the database's clock
+	Lease    Lease
 }
 
 // Lease is the right to work on one conversation until it runs out. Every

@@ -26,7 +26,8 @@ type BackfillJob struct {
 	ConversationID uuid.UUID `json:"conversation_id"`
 }
 
-// DiscardJob deletes a conversation we made at Twilio and then did not use.
+// DiscardJob deletes a conversation we made at Twilio and then did not use. If our
+// call to make it had no answer, it is named by its unique name.
 type DiscardJob struct {
 	ConversationSID ConversationSID `json:"conversation_sid"`
 }

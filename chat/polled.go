@@ -51,24 +51,26 @@ func PolledReceipt(sid ConversationSID, r Receipt) Event {
 }
 
 // PolledParticipantRemoved is the event for a participant that was there and
-// is not any more; at is when that was noticed.
+// is not any more; at is when that was noticed. Its key is its own: the webhook may
+// have come before the row had the participant, and a list that lags behind may
+// have been wrong.
 func PolledParticipantRemoved(sid ConversationSID, participant ParticipantSID, at time.Time) Event {
 	e := polled(ParticipantRemoved, sid, at, map[string]string{
 		"ParticipantSid": string(participant),
 		"DateRemoved":    webhookTime(at),
-	}, string(participant))
+	}, string(participant), "found missing", webhookTime(at))
 	e.Participant.SID = participant
 	return e
 }
 
 // PolledClosed is the event for a conversation found closed at that time. Its
-// key is its own: that of the webhook holds what only the webhook says. Closing
-// twice is closing once.
+// key is its own: that of the webhook holds what only the webhook says. With the
+// time in it, one that was opened and closed again is told of again.
 func PolledClosed(sid ConversationSID, at time.Time) Event {
 	e := polled(ConversationStateUpdated, sid, at, map[string]string{
 		"StateTo":      string(Closed),
 		"StateUpdated": webhookTime(at),
-	}, string(sid), "found closed")
+	}, string(sid), "found closed", webhookTime(at))
 	e.StateTo = string(Closed)
 	return e
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"strings"
+	"time"
 )
 
 type provisionStore interface {
@@ -15,13 +16,16 @@ type provisionStore interface {
 	SaveSID(ctx context.Context, lease Lease, found Found) error
 	// Merge gives this conversation's sign-ups to the row of the pair that has
 	// sid: that row is opened again, this one closes. It returns ErrNotFound,
-	// and changes nothing, if the row that has it is another pair's.
+	// and changes nothing, if the row that has it is another pair's, and
+	// ErrInTheDark while a text of this row's may have left.
 	Merge(ctx context.Context, lease Lease, sid ConversationSID) error
 	// Activate records the participant; from now on texts flow. The welcome
 	// text, that of the source where the person signed up first, is queued in
 	// the same transaction if a sign-up was admitted and none was queued here
-	// before.
-	Activate(ctx context.Context, lease Lease, participant ParticipantSID) error
+	// before. A conversation that is not pending any more, and one whose
+	// participant was told to be gone since the given time, stays as it is
+	// (active = false).
+	Activate(ctx context.Context, lease Lease, j Joining) (active bool, err error)
 	// FailConversation ends the attempts for a reason that time does not mend.
 	// Its sign-ups become failed, unless they were welcomed; its queued texts
 	// are cancelled.
@@ -33,6 +37,12 @@ type provisionStore interface {
 	// it has been looked for; with looked that was done, or cannot be, and it
 	// becomes failed.
 	CloseConversation(ctx context.Context, lease Lease, reason string, looked bool) error
+	// WrapUp does as CloseConversation for a row that is closed, with what was
+	// being sent looked for. One that has been opened again since stays open.
+	WrapUp(ctx context.Context, lease Lease) error
+	// Reopen brings a closed row back whose conversation lives, with the pair in
+	// it, unless the pair has an open row (reopened = false).
+	Reopen(ctx context.Context, lease Lease) (reopened bool, err error)
 }
 
 // ErrHeld: another row of ours has this conversation at Twilio.
@@ -40,6 +50,16 @@ var ErrHeld = errors.New("conversation SID belongs to another row")
 
 // ErrMoved: the row has texts in a conversation at Twilio that the pair has left.
 var ErrMoved = errors.New("the pair is in a newer conversation than the row's texts")
+
+// ErrInTheDark: a text of the row may have left, and has not been looked for.
+var ErrInTheDark = errors.New("a text of unknown outcome has not been looked for")
+
+// Joining is a participant that a conversation is to become active with.
+type Joining struct {
+	SID         ConversationSID // the row's
+	Participant ParticipantSID
+	Since       time.Time // when Twilio was asked to add it, by the database's clock
+}
 
 // Found is a conversation at Twilio that becomes a row's.
 type Found struct {
@@ -78,8 +98,12 @@ func (s *Service) provision(ctx context.Context, c *Conversation) error {
 	if c.State != Pending {
 		return nil
 	}
-	if err := s.store.Activate(ctx, c.Lease, p.SID); err != nil {
+	active, err := s.store.Activate(ctx, c.Lease, Joining{SID: c.SID, Participant: p.SID, Since: c.LoadedAt})
+	if err != nil {
 		return err
+	}
+	if !active {
+		return Snooze{After: jittered(s.opts.Timing.Look), Why: "the conversation or its participant went while it was added", Afresh: true}
 	}
 	c.ParticipantSID, c.State = p.SID, Active
 	s.log.InfoContext(ctx, "conversation active", "conversation_id", c.ID, "conversation_sid", c.SID, "participant_sid", p.SID)
@@ -93,8 +117,29 @@ func (s *Service) foreign(ctx context.Context, c *Conversation, err error) error
 		return err
 	}
 	const pairTaken = 50416
+	return s.fail(ctx, c, pairTaken, errForeign.Error())
+}
+
+// fail ends the attempts, when it is known of every text whether it has left: in
+// a failed conversation nobody looks any more.
+func (s *Service) fail(ctx context.Context, c *Conversation, code int, reason string) error {
+	err := s.lookForAll(ctx, c)
+	if isGone(err) { // more than failed: over
+		var te *TwilioError
+		errors.As(err, &te)
+		over := *c
+		c.State = Closed
+		return s.over(ctx, over, te)
+	}
+	if err != nil {
+		return err
+	}
+	if err := s.store.FailConversation(ctx, c.Lease, code, reason); err != nil {
+		return err
+	}
 	c.State = Failed
-	return s.store.FailConversation(ctx, c.Lease, pairTaken, errForeign.Error())
+	s.log.InfoContext(ctx, "conversation failed", "conversation_id", c.ID, "code", code, "reason", reason)
+	return nil
 }
 
 // findOrCreate gets c its conversation at Twilio: the one an earlier attempt
@@ -114,7 +159,11 @@ func (s *Service) findOrCreate(ctx context.Context, c *Conversation) error {
 		return err
 	}
 	if len(members) > 0 {
-		return s.adopt(ctx, c, members[0].Conversation, "")
+		var made ConversationSID // by a call that is still under way
+		if c.CreateAttempted {
+			made = ConversationSID(c.UniqueName)
+		}
+		return s.adopt(ctx, c, members[0].Conversation, made)
 	}
 	if err := s.pace.take(ctx, createScope, c.ID, s.opts.CreateEvery); err != nil {
 		return err
@@ -175,10 +224,13 @@ func (s *Service) take(ctx context.Context, c *Conversation, f Found) error {
 	return nil
 }
 
-// merge brings the pair's row back that has the conversation. If another
-// customer's row has it, somebody has put both into one conversation, and it is
-// not ours to share.
+// merge brings the pair's row back that has the conversation, when it is known
+// what c still owes. If another customer's row has it, somebody has put both into
+// one conversation, and it is not ours to share.
 func (s *Service) merge(ctx context.Context, c *Conversation, sid ConversationSID) error {
+	if err := s.lookForAll(ctx, c); err != nil {
+		return err
+	}
 	err := s.store.Merge(ctx, c.Lease, sid)
 	switch {
 	case errors.Is(err, ErrNotFound):
@@ -193,7 +245,7 @@ func (s *Service) merge(ctx context.Context, c *Conversation, sid ConversationSI
 // One that has ended since ends nothing: the pair is free again.
 func (s *Service) move(ctx context.Context, c *Conversation, to ConversationSID) error {
 	if err := s.Adopt(ctx, to); err != nil {
-		return err
+		return notOwn(err)
 	}
 	held, err := s.store.Held(ctx, to)
 	if err != nil {
@@ -206,13 +258,22 @@ func (s *Service) move(ctx context.Context, c *Conversation, to ConversationSID)
 	return nil
 }
 
+// notOwn keeps the end of a conversation that the pair was in from being taken for
+// that of the row's own: the pair is free again, which another attempt will find.
+func notOwn(err error) error {
+	if isGone(err) {
+		return &TwilioError{Op: "add participant", Code: 20409, Err: err}
+	}
+	return err
+}
+
 // adopt takes over a conversation that holds the pair, if it is ours to take.
-// discard names the one we made in vain, "" if none.
+// discard names the one we made in vain, by its SID or its unique name, "" if none.
 func (s *Service) adopt(ctx context.Context, c *Conversation, rc RemoteConversation, discard ConversationSID) error {
 	f := Found{SID: rc.SID, Adopted: rc.UniqueName != c.UniqueName, Discard: discard}
 	if f.Adopted && !strings.HasPrefix(rc.UniqueName, uniqueNamePrefix) {
 		if err := s.unclaimed(ctx, rc, c.Phone, c.Sender); err != nil {
-			return err
+			return notOwn(err)
 		}
 	}
 	if f.Adopted {
@@ -221,7 +282,7 @@ func (s *Service) adopt(ctx context.Context, c *Conversation, rc RemoteConversat
 		}
 		texts, err := s.twilio.MessagesAfter(ctx, rc.SID, -1)
 		if err != nil {
-			return err
+			return notOwn(err)
 		}
 		f.ReplyFrom = replyFrom(texts, s.now())
 	}
@@ -276,7 +337,8 @@ func (s *Service) join(ctx context.Context, c *Conversation) (RemoteParticipant,
 }
 
 // follow looks at the conversation that holds the pair and adopts it if it
-// can. A holder that is gone by now leaves the pair free for another attempt.
+// can, when it is known what was said in the one that is left. A holder that is
+// gone by now leaves the pair free for another attempt.
 func (s *Service) follow(ctx context.Context, c *Conversation, named ConversationSID) (RemoteParticipant, error) {
 	if err := s.room(ctx); err != nil {
 		return RemoteParticipant{}, err
@@ -291,6 +353,9 @@ func (s *Service) follow(ctx context.Context, c *Conversation, named Conversatio
 			return m.Participant, nil
 		case named != "" && m.Conversation.SID != named:
 			continue
+		}
+		if err := s.pull(ctx, c); err != nil {
+			return RemoteParticipant{}, err
 		}
 		if err := s.adopt(ctx, c, m.Conversation, c.SID); err != nil {
 			return RemoteParticipant{}, err

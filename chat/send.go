@@ -110,7 +110,7 @@ func (s *Service) look(ctx context.Context, c *Conversation, m Outgoing) (settle
 			continue
 		}
 		posts := m.Attempts
-		if c.State == Closed { // only whether it has left is still to be known
+		if c.State != Active { // only whether it has left is still to be known
 			posts = 1
 		}
 		switch age, last := s.now().Sub(m.SendingAt), s.opts.Timing.lastLook(posts); {
@@ -129,6 +129,23 @@ func (s *Service) look(ctx context.Context, c *Conversation, m Outgoing) (settle
 		return false, s.store.Requeue(ctx, c.Lease, m.ID, true)
 	}
 	return true, nil
+}
+
+// lookForAll looks for every text whose post had no answer, before c gives up its
+// pair. It is nil when it is known of each whether it has left.
+func (s *Service) lookForAll(ctx context.Context, c *Conversation) error {
+	unsent, err := s.store.Unsent(ctx, *c)
+	if err != nil {
+		return err
+	}
+	for _, m := range unsent {
+		if m.Status == Sending {
+			if _, err := s.look(ctx, c, m); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // sendOne takes one queued message through the gate and posts it at once. All

@@ -14,9 +14,9 @@ import (
 // thinks of the tables: a plan that was made when they were empty may live on.
 const members = `(ARRAY(SELECT id FROM conversations WHERE id = $1 OR merged_into = $1))`
 
-// undone tells of a message m that only the failure of its conversation
-// cancelled: tried again, it may still go out.
-const undone = `(m.status = 'cancelled' AND m.message_sid IS NULL AND m.reason = '` + conversationFailed + `')`
+// undone tells of a message m that only the end of its conversation cancelled:
+// tried again, or in the one that takes over, it may still go out.
+const undone = `(m.status = 'cancelled' AND m.message_sid IS NULL AND m.reason IN ('` + conversationFailed + `', '` + conversationClosed + `'))`
 
 // hasWelcome tells whether a conversation has a welcome text, sent or not.
 const hasWelcome = `EXISTS (SELECT FROM messages m WHERE m.conversation_id = $1 AND m.purpose = 'welcome' AND NOT ` + undone + `)`
@@ -70,7 +70,7 @@ func (s *Store) Admission(ctx context.Context, c chat.Conversation) (chat.Admiss
 // queues the welcome text. That a sign-up failed with its conversation counts
 // only while that is so: somebody may just have asked to try again.
 func (s *Store) Decide(ctx context.Context, lease chat.Lease, decisions []chat.Decision, reopen bool) error {
-	return s.welcoming(ctx, "decide", lease, func(b *pgx.Batch) {
+	return s.welcoming(ctx, "decide", lease, nil, func(b *pgx.Batch) {
 		for _, d := range decisions {
 			const q = `/* store.Decide */
 				INSERT INTO signup_outcomes (signup_id, outcome, reason, decided_at)
@@ -84,13 +84,13 @@ func (s *Store) Decide(ctx context.Context, lease chat.Lease, decisions []chat.D
 	})
 }
 
-// welcoming sends what add adds, in a transaction of the holder of the lease, and
-// then queues the welcome text if the conversation is active, has an admitted
+// welcoming sends what add adds, in a transaction of the holder of the lease that
+// has the locks of sids, and then queues the welcome text if the conversation is active, has an admitted
 // sign-up and no such text yet; the unique index makes a second one impossible.
 // Rows merged into this one may have welcomed theirs already. The text is that of
 // the source of the first admitted sign-up: a conversation may have begun at
 // another, or with a text of the person's.
-func (s *Store) welcoming(ctx context.Context, what string, lease chat.Lease, add func(*pgx.Batch)) error {
+func (s *Store) welcoming(ctx context.Context, what string, lease chat.Lease, sids []chat.ConversationSID, add func(*pgx.Batch)) error {
 	const owed = `/* store.welcoming */
 		SELECT s.business, s.settings FROM conversations c, signups g
 		JOIN signup_outcomes o ON o.signup_id = g.id JOIN sources s ON s.id = g.source_id
@@ -106,6 +106,9 @@ func (s *Store) welcoming(ctx context.Context, what string, lease chat.Lease, ad
 		var source chat.Source
 		owes := false
 		var b pgx.Batch
+		if len(sids) > 0 {
+			queueLockSIDs(&b, sids)
+		}
 		queueFence(&b, lease, new(int64))
 		add(&b)
 		b.Queue(owed, lease.ConversationID).QueryRow(func(row pgx.Row) (err error) {

@@ -32,7 +32,7 @@ func TestWelcomeIsTheSourcesOwn(t *testing.T) {
 		{SignupID: a.Undecided[0].ID, Outcome: chat.OptedOut}, {SignupID: a.Undecided[1].ID, Outcome: chat.Admitted},
 	}, false))
 	must(t, f.SaveSID(ctx, lease, chat.Found{SID: ch1}))
-	must(t, f.Activate(ctx, lease, mb1))
+	f.activate(lease, ch1, mb1)
 	got := one[string](f, `SELECT body FROM messages WHERE conversation_id = $1 AND purpose = 'welcome'`, id)
 	if want := "Corner Shop says hello"; got != want {
 		t.Errorf("the welcome is %q, want %q", got, want)

@@ -116,7 +116,7 @@ func (s *Store) clearPair(ctx context.Context, tx pgx.Tx, customer uuid.UUID, ad
 	if err != nil {
 		return false, uuid.Nil, err
 	}
-	sending, err := s.closeRow(ctx, tx, id, "replaced by a newer conversation at Twilio", uuid.Nil)
+	sending, err := s.closeRow(ctx, tx, id, "replaced by a newer conversation at Twilio")
 	if owes && !sending {
 		heirOf = id
 	}
@@ -127,10 +127,12 @@ func (s *Store) clearPair(ctx context.Context, tx pgx.Tx, customer uuid.UUID, ad
 }
 
 // discardUnused has the conversation at Twilio deleted, if nothing is in it by
-// then, that we made for a row which now has the pair in another.
+// then, that we made, or may yet have made, for a row which now has the pair in
+// another.
 func (s *Store) discardUnused(ctx context.Context, tx pgx.Tx, conversation uuid.UUID) error {
 	const q = `/* store.discardUnused */
-		SELECT conversation_sid FROM conversations c WHERE id = $1 AND conversation_sid IS NOT NULL AND NOT adopted
+		SELECT coalesce(conversation_sid, unique_name) FROM conversations c WHERE id = $1 AND NOT adopted
+			AND (conversation_sid IS NOT NULL OR create_attempted_at IS NOT NULL)
 			AND NOT EXISTS (SELECT FROM messages m WHERE m.conversation_id = c.id AND m.message_sid IS NOT NULL)`
 	var unused chat.ConversationSID
 	found, err := optional(tx.QueryRow(ctx, q, conversation).Scan(&unused))

@@ -56,9 +56,17 @@ func TestSavesAreFenced(t *testing.T) {
 	for name, save := range map[string]func(chat.Lease) error{
 		"mark creating": func(l chat.Lease) error { return f.MarkCreating(ctx, l) },
 		"save SID":      func(l chat.Lease) error { return f.SaveSID(ctx, l, chat.Found{SID: ch1}) },
-		"activate":      func(l chat.Lease) error { return f.Activate(ctx, l, mb1) },
-		"fail":          func(l chat.Lease) error { return f.FailConversation(ctx, l, 1, "") },
-		"close":         func(l chat.Lease) error { return f.CloseConversation(ctx, l, "", false) },
+		"activate": func(l chat.Lease) error {
+			_, err := f.Activate(ctx, l, chat.Joining{SID: ch1, Participant: mb1})
+			return err
+		},
+		"wrap up": func(l chat.Lease) error { return f.WrapUp(ctx, l) },
+		"reopen": func(l chat.Lease) error {
+			_, err := f.Reopen(ctx, l)
+			return err
+		},
+		"fail":  func(l chat.Lease) error { return f.FailConversation(ctx, l, 1, "") },
+		"close": func(l chat.Lease) error { return f.CloseConversation(ctx, l, "", false) },
 		"decide": func(l chat.Lease) error {
 			return f.Decide(ctx, l, []chat.Decision{{SignupID: signup, Outcome: chat.Admitted}}, true)
 		},

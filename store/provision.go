@@ -6,6 +6,7 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"textme/chat"
 )
@@ -79,15 +80,10 @@ const hasTexts = `EXISTS (SELECT FROM messages m WHERE m.conversation_id = c.id 
 
 // Merge gives this conversation's sign-ups to the row that has sid: that row
 // is opened again, this one closes. Who takes part at Twilio may have changed
-// while it was closed, so its worker looks for the participant anew.
+// while it was closed, so its worker looks for the participant anew. While a text
+// of this row may have left, chat.ErrInTheDark.
 func (s *Store) Merge(ctx context.Context, lease chat.Lease, sid chat.ConversationSID) error {
-	return s.tx(ctx, "merge", func(tx pgx.Tx) error {
-		if err := lockCustomerOf(ctx, tx, lease.ConversationID); err != nil {
-			return err
-		}
-		if _, err := fence(ctx, tx, lease); err != nil {
-			return err
-		}
+	return s.locked(ctx, "merge", lease, func(tx pgx.Tx) error {
 		const find = `/* store.Merge */
 			SELECT id FROM conversations
 			WHERE conversation_sid = $2 AND (customer_id, sender) = (SELECT customer_id, sender FROM conversations WHERE id = $1)
@@ -96,35 +92,58 @@ func (s *Store) Merge(ctx context.Context, lease chat.Lease, sid chat.Conversati
 		if err := tx.QueryRow(ctx, find, lease.ConversationID, sid).Scan(&into); err != nil {
 			return err
 		}
-		if _, err := s.closeRow(ctx, tx, lease.ConversationID, "continued in an earlier conversation", into); err != nil {
+		sending, err := s.closeRow(ctx, tx, lease.ConversationID, "continued in an earlier conversation")
+		if err != nil {
+			return err
+		}
+		if sending { // or it would be sent a second time
+			return chat.ErrInTheDark
+		}
+		if err := mergeInto(ctx, tx, lease.ConversationID, into); err != nil {
 			return err
 		}
 		if err := s.discardUnused(ctx, tx, lease.ConversationID); err != nil {
 			return err
 		}
-		const reopen = `/* store.Merge */
-			UPDATE conversations SET state = 'pending', participant_sid = NULL,
-				state_at = now(), closed_at = NULL, merged_into = NULL, failure_code = 0, failure_reason = '', failed_at = NULL
-			WHERE id = $1`
-		if _, err := tx.Exec(ctx, reopen, into); err != nil {
+		if err := reopenRow(ctx, tx, into); err != nil {
 			return err
 		}
 		return s.wakeOne(ctx, tx, into)
 	})
 }
 
-// Activate records the participant and queues the welcome text.
-func (s *Store) Activate(ctx context.Context, lease chat.Lease, participant chat.ParticipantSID) error {
-	return s.welcoming(ctx, "activate", lease, func(b *pgx.Batch) {
-		const q = `/* store.Activate */
-			UPDATE conversations SET participant_sid = $2, state = 'active', state_at = now(), last_activity_at = now()
-			WHERE id = $1 AND state = 'pending'`
-		b.Queue(q, lease.ConversationID, participant)
-	})
+// reopenRow makes a row pending again. Who takes part at Twilio is looked up anew.
+func reopenRow(ctx context.Context, tx pgx.Tx, conversation uuid.UUID) error {
+	const q = `/* store.reopenRow */
+		UPDATE conversations SET state = 'pending', participant_sid = NULL,
+			state_at = now(), closed_at = NULL, merged_into = NULL, failure_code = 0, failure_reason = '', failed_at = NULL
+		WHERE id = $1`
+	_, err := tx.Exec(ctx, q, conversation)
+	return err
 }
 
-// conversationFailed is why the texts of a failed conversation are cancelled.
-const conversationFailed = "the conversation failed"
+// Activate records the participant and queues the welcome text. Word that the
+// participant has been taken out may be here before: the webhook overtakes the
+// answer to our call.
+func (s *Store) Activate(ctx context.Context, lease chat.Lease, j chat.Joining) (active bool, err error) {
+	err = s.welcoming(ctx, "activate", lease, []chat.ConversationSID{j.SID}, func(b *pgx.Batch) {
+		const q = `/* store.Activate */
+			UPDATE conversations SET participant_sid = $2, state = 'active', state_at = now(), last_activity_at = now()
+			WHERE id = $1 AND state = 'pending' AND NOT EXISTS (SELECT FROM events
+				WHERE conversation_sid = $3 AND type = $4 AND participant_sid = $2 AND received_at >= $5)`
+		b.Queue(q, lease.ConversationID, j.Participant, j.SID, chat.ParticipantRemoved, j.Since).Exec(func(tag pgconn.CommandTag) error {
+			active = tag.RowsAffected() > 0
+			return nil
+		})
+	})
+	return active, err
+}
+
+// Why texts are cancelled that their conversation's end has overtaken.
+const (
+	conversationFailed = "the conversation failed"
+	conversationClosed = "the conversation was closed"
+)
 
 // FailConversation ends the attempts: the conversation's sign-ups become failed,
 // unless they were welcomed, and its queued texts are cancelled.
@@ -134,15 +153,22 @@ func (s *Store) FailConversation(ctx context.Context, lease chat.Lease, code int
 			UPDATE conversations SET state = 'failed', state_at = now(), failed_at = now(), failure_code = $2, failure_reason = $3
 			WHERE id = $1 AND state <> 'closed'`
 		b.Queue(fail, lease.ConversationID, code, reason)
-		const outcomes = `/* store.FailConversation */
-			UPDATE signup_outcomes o SET outcome = 'failed', reason = $2, decided_at = now()
-			WHERE outcome IN ('admitted', 'joined')
-				AND signup_id = ANY (ARRAY(SELECT id FROM signups WHERE conversation_id = ANY ` + members + `))
-				AND NOT ` + served + `
-				AND NOT EXISTS (SELECT FROM messages WHERE conversation_id = $1 AND purpose = 'welcome' AND message_sid IS NOT NULL)`
-		b.Queue(outcomes, lease.ConversationID, reason)
+		queueFailSignups(b, lease.ConversationID)
 		queueCancelQueued(b, lease.ConversationID, conversationFailed)
 	})
+}
+
+// queueFailSignups gives the sign-ups of a failed conversation its failure, unless
+// they were welcomed. Those of any other stay as they are.
+func queueFailSignups(b *pgx.Batch, conversation uuid.UUID) {
+	const q = `/* store.failSignups */
+		UPDATE signup_outcomes o SET outcome = 'failed', reason = c.failure_reason, decided_at = now()
+		FROM conversations c
+		WHERE c.id = $1 AND c.state = 'failed' AND o.outcome IN ('admitted', 'joined')
+			AND o.signup_id = ANY (ARRAY(SELECT id FROM signups WHERE conversation_id = ANY ` + members + `))
+			AND NOT ` + served + `
+			AND NOT EXISTS (SELECT FROM messages WHERE conversation_id = $1 AND purpose = 'welcome' AND message_sid IS NOT NULL)`
+	b.Queue(q, conversation)
 }
 
 // CloseConversation records that the conversation is over. If it still owes a
@@ -152,31 +178,82 @@ func (s *Store) FailConversation(ctx context.Context, lease chat.Lease, code int
 // and only then is it known what is owed; with looked that was done, or cannot be,
 // and it becomes failed.
 func (s *Store) CloseConversation(ctx context.Context, lease chat.Lease, reason string, looked bool) error {
-	return s.tx(ctx, "close conversation", func(tx pgx.Tx) error {
-		if err := lockCustomerOf(ctx, tx, lease.ConversationID); err != nil {
-			return err
-		}
-		if _, err := fence(ctx, tx, lease); err != nil {
-			return err
-		}
-		owes, err := owes(ctx, tx, lease.ConversationID)
-		if err != nil {
-			return err
-		}
-		if looked {
-			const q = `/* store.CloseConversation */
-				UPDATE messages SET status = 'failed', reason = 'the conversation ended before it was known whether this had left'
-				WHERE conversation_id = $1 AND status = 'sending'`
-			if _, err := tx.Exec(ctx, q, lease.ConversationID); err != nil {
-				return err
-			}
-		}
-		sending, err := s.closeRow(ctx, tx, lease.ConversationID, reason, uuid.Nil)
-		if err != nil || !owes || sending {
-			return err
-		}
-		return s.succeed(ctx, tx, lease.ConversationID)
+	return s.locked(ctx, "close conversation", lease, func(tx pgx.Tx) error {
+		return s.end(ctx, tx, lease.ConversationID, reason, looked)
 	})
+}
+
+// WrapUp does as CloseConversation for a row that is closed, with what was being
+// sent looked for. Another row may have been merged into it meanwhile: then it is
+// open again, and stays so.
+func (s *Store) WrapUp(ctx context.Context, lease chat.Lease) error {
+	return s.locked(ctx, "wrap up", lease, func(tx pgx.Tx) error {
+		const q = `/* store.WrapUp */ SELECT state FROM conversations WHERE id = $1`
+		var state chat.State
+		if err := tx.QueryRow(ctx, q, lease.ConversationID).Scan(&state); err != nil || state != chat.Closed {
+			return err
+		}
+		return s.end(ctx, tx, lease.ConversationID, "", true)
+	})
+}
+
+// Reopen brings a closed row back whose conversation lives at Twilio with the pair
+// in it, unless the pair has an open row. If another row has taken its sign-ups
+// over, and closed, a new row inherits all of them: it will find this one's
+// conversation and merge into it.
+func (s *Store) Reopen(ctx context.Context, lease chat.Lease) (reopened bool, err error) {
+	err = s.locked(ctx, "reopen", lease, func(tx pgx.Tx) error {
+		const q = `/* store.Reopen */
+			SELECT coalesce(merged_into, id) FROM conversations c WHERE id = $1 AND state = 'closed'
+				AND NOT EXISTS (SELECT FROM conversations o WHERE (o.customer_id, o.sender) = (c.customer_id, c.sender) AND o.state <> 'closed')`
+		var root uuid.UUID
+		free, err := optional(tx.QueryRow(ctx, q, lease.ConversationID).Scan(&root))
+		reopened = free
+		switch {
+		case err != nil || !free:
+			return err
+		case root != lease.ConversationID:
+			return s.succeed(ctx, tx, root)
+		}
+		return reopenRow(ctx, tx, lease.ConversationID)
+	})
+	return reopened, err
+}
+
+// locked runs f in a transaction of the holder of the lease, with the person
+// locked.
+func (s *Store) locked(ctx context.Context, what string, lease chat.Lease, f func(pgx.Tx) error) error {
+	return s.tx(ctx, what, func(tx pgx.Tx) error {
+		var b pgx.Batch
+		queueLockCustomerOf(&b, lease.ConversationID)
+		queueFence(&b, lease, new(int64))
+		if err := tx.SendBatch(ctx, &b).Close(); err != nil {
+			return err
+		}
+		return f(tx)
+	})
+}
+
+// end closes the row, if it is not closed, and gives what it owes to another as
+// soon as that is known.
+func (s *Store) end(ctx context.Context, tx pgx.Tx, conversation uuid.UUID, reason string, looked bool) error {
+	owes, err := owes(ctx, tx, conversation)
+	if err != nil {
+		return err
+	}
+	if looked {
+		const q = `/* store.end */
+			UPDATE messages SET status = 'failed', reason = 'the conversation ended before it was known whether this had left'
+			WHERE conversation_id = $1 AND status = 'sending'`
+		if _, err := tx.Exec(ctx, q, conversation); err != nil {
+			return err
+		}
+	}
+	sending, err := s.closeRow(ctx, tx, conversation, reason)
+	if err != nil || !owes || sending {
+		return err
+	}
+	return s.succeed(ctx, tx, conversation)
 }
 
 // owes reports whether a sign-up of the conversation is undecided, or admitted
@@ -194,10 +271,8 @@ func owes(ctx context.Context, tx pgx.Tx, conversation uuid.UUID) (owes bool, er
 }
 
 // closeRow closes a row, once, cancels what it had queued and has its worker look
-// for what was being sent, if anything was: only then is it known what into owes,
-// and until then nothing is merged into that. Rows merged into it before follow it
-// to into, so that a chain is never longer than one.
-func (s *Store) closeRow(ctx context.Context, tx pgx.Tx, conversation uuid.UUID, reason string, into uuid.UUID) (sending bool, err error) {
+// for what was being sent, if anything was: only then is it known what it owes.
+func (s *Store) closeRow(ctx context.Context, tx pgx.Tx, conversation uuid.UUID, reason string) (sending bool, err error) {
 	const q = `/* store.closeRow */
 		UPDATE conversations SET state = 'closed', state_at = now(), closed_at = now(), failure_reason = $2
 		WHERE id = $1 AND state <> 'closed'`
@@ -208,19 +283,13 @@ func (s *Store) closeRow(ctx context.Context, tx pgx.Tx, conversation uuid.UUID,
 	if err := tx.QueryRow(ctx, sends, conversation).Scan(&sending); err != nil {
 		return false, err
 	}
-	if into != uuid.Nil && !sending {
-		const merge = `/* store.closeRow */ UPDATE conversations SET merged_into = $2 WHERE id = $1 OR merged_into = $1`
-		if _, err := tx.Exec(ctx, merge, conversation, into); err != nil {
-			return false, err
-		}
-	}
 	if sending {
 		if err := s.wakeOne(ctx, tx, conversation); err != nil {
 			return false, err
 		}
 	}
 	var b pgx.Batch
-	queueCancelQueued(&b, conversation, "the conversation was closed")
+	queueCancelQueued(&b, conversation, conversationClosed)
 	return sending, tx.SendBatch(ctx, &b).Close()
 }
 
@@ -239,13 +308,25 @@ func (s *Store) succeed(ctx context.Context, tx pgx.Tx, conversation uuid.UUID) 
 }
 
 // inherit makes the sign-ups of a closed row, and of those merged into it, the
-// heir's, and wakes the heir.
+// heir's, and wakes the heir. If that has failed, so have they.
 func (s *Store) inherit(ctx context.Context, tx pgx.Tx, conversation, heir uuid.UUID) error {
-	const merge = `/* store.inherit */ UPDATE conversations SET merged_into = $2 WHERE id = $1 OR merged_into = $1`
-	if _, err := tx.Exec(ctx, merge, conversation, heir); err != nil {
+	if err := mergeInto(ctx, tx, conversation, heir); err != nil {
+		return err
+	}
+	var b pgx.Batch
+	queueFailSignups(&b, heir)
+	if err := tx.SendBatch(ctx, &b).Close(); err != nil {
 		return err
 	}
 	return s.wakeOne(ctx, tx, heir)
+}
+
+// mergeInto makes the sign-ups of a closed row another's. Rows merged into it
+// before follow it, so that a chain is never longer than one.
+func mergeInto(ctx context.Context, tx pgx.Tx, conversation, into uuid.UUID) error {
+	const q = `/* store.mergeInto */ UPDATE conversations SET merged_into = $2 WHERE id = $1 OR merged_into = $1`
+	_, err := tx.Exec(ctx, q, conversation, into)
+	return err
 }
 
 // queueCancelQueued gives up the texts that never left.

@@ -56,7 +56,8 @@ func (s *Store) Undelivered(ctx context.Context, conversation uuid.UUID, most in
 }
 
 // FinishPoll saves what was asked and when to ask again: sooner if the
-// conversation was active since it was claimed.
+// conversation was active since it was claimed. Nothing that was asked counts for
+// a row that has another conversation at Twilio by now.
 func (s *Store) FinishPoll(ctx context.Context, done chat.PollDone) error {
 	return s.tx(ctx, "finish poll", func(tx pgx.Tx) error {
 		const asked = `/* store.FinishPoll */ UPDATE messages SET receipts_checked_at = now() WHERE message_sid = ANY($1)`
@@ -67,8 +68,8 @@ func (s *Store) FinishPoll(ctx context.Context, done chat.PollDone) error {
 			UPDATE conversations SET gaps_checked_through = greatest(gaps_checked_through, $2),
 				mapping_checked_at = CASE WHEN $3 THEN now() ELSE mapping_checked_at END,
 				reconcile_at = now() + nullif(CASE WHEN last_activity_at > $4 THEN $6::interval ELSE $5::interval END, interval '0')
-			WHERE id = $1`
-		_, err := tx.Exec(ctx, q, done.ConversationID, done.GapsChecked, done.Mapping, done.LastActivity, done.Next, done.IfActive)
+			WHERE id = $1 AND conversation_sid = $7`
+		_, err := tx.Exec(ctx, q, done.ConversationID, done.GapsChecked, done.Mapping, done.LastActivity, done.Next, done.IfActive, done.SID)
 		return err
 	})
 }

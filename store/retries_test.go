@@ -29,7 +29,7 @@ func TestTryAgainWelcomes(t *testing.T) {
 	a, err := f.Admission(ctx, c)
 	must(t, err)
 	must(t, f.Decide(ctx, lease, []chat.Decision{{SignupID: a.Undecided[0].ID, Outcome: chat.Admitted}}, false))
-	must(t, f.Activate(ctx, lease, mb2))
+	f.activate(lease, ch1, mb2)
 	if got := one[string](f, `SELECT status FROM messages WHERE purpose = 'welcome'`); got != "queued" || !tried {
 		t.Errorf("tried again (%v) the welcome is %s, want queued", tried, got)
 	}

@@ -94,6 +94,16 @@ func (f *fixture) lease(conversation uuid.UUID) chat.Lease {
 	return lease
 }
 
+// activate has Twilio's answer to an add recorded.
+func (f *fixture) activate(lease chat.Lease, ch chat.ConversationSID, mb chat.ParticipantSID) {
+	f.t.Helper()
+	active, err := f.Activate(f.t.Context(), lease, chat.Joining{SID: ch, Participant: mb, Since: time.Now()})
+	must(f.t, err)
+	if !active {
+		f.t.Fatal("the conversation did not become active")
+	}
+}
+
 // live makes the phone's conversation active at Twilio and gives the lease
 // back.
 func (f *fixture) live(phone chat.Phone, ch chat.ConversationSID, mb chat.ParticipantSID) uuid.UUID {
@@ -106,7 +116,7 @@ func (f *fixture) live(phone chat.Phone, ch chat.ConversationSID, mb chat.Partic
 	must(f.t, err)
 	must(f.t, f.Decide(ctx, lease, []chat.Decision{{SignupID: a.Undecided[0].ID, Outcome: chat.Admitted}}, false))
 	must(f.t, f.SaveSID(ctx, lease, chat.Found{SID: ch}))
-	must(f.t, f.Activate(ctx, lease, mb))
+	f.activate(lease, ch, mb)
 	_, err = f.GiveBack(ctx, lease, 0, 0)
 	must(f.t, err)
 	return id

@@ -408,7 +408,9 @@ func (o *oddStory) movedInTheDark(phone chat.Phone) (deleted bool) {
 	if o.live(phone) == old {
 		o.t.Error("the number was not in a new conversation: the test proves nothing")
 	}
-	o.exec(`UPDATE river_job SET state = 'available', scheduled_at = now() WHERE kind = 'discard' AND args->>'conversation_sid' = $1`, old)
+	_, err := o.db.Exec(o.t.Context(), `UPDATE river_job SET state = 'available', scheduled_at = now()
+		WHERE kind = 'discard' AND args->>'conversation_sid' = $1`, old) // if there is such a job
+	must(o.t, err)
 	o.settled()
 	there := func(c twiliosim.Conversation) bool { return c.SID == old }
 	return !slices.ContainsFunc(o.sim.Conversations(), there)

@@ -55,6 +55,9 @@ func TestStormScenarios(t *testing.T) {
 		if t.Failed() {
 			return
 		}
+		if done := first + scenariosAtOnce; done%1000 == 0 && done < n {
+			t.Logf("%d of %d scenarios, none broken", done, n)
+		}
 	}
 	t.Logf("%d scenarios; faults played: %v", n, s.sim.FaultCounts())
 }

@@ -155,8 +155,14 @@ func (s *storm) fail(format string, args ...any) {
 // waits some minutes before it does.
 func (s *storm) discarding(sids []string) bool {
 	s.t.Helper()
-	var n int
-	must(s.t, s.db.QueryRow(s.t.Context(),
-		`SELECT count(DISTINCT args->>'conversation_sid') FROM river_job WHERE kind = 'discard' AND args->>'conversation_sid' = ANY($1)`, sids).Scan(&n))
-	return n == len(sids)
+	names := make([]string, len(sids))
+	for i, sid := range sids {
+		c, _ := s.sim.Conversation(sid)
+		names[i] = c.UniqueName
+	}
+	var all bool
+	must(s.t, s.db.QueryRow(s.t.Context(), `SELECT coalesce(bool_and(EXISTS (SELECT FROM river_job
+			WHERE kind = 'discard' AND args->>'conversation_sid' IN (sid, name))), true)
+		FROM unnest($1::text[], $2::text[]) AS empty(sid, name)`, sids, names).Scan(&all))
+	return all
 }

@@ -1,0 +1,253 @@
+package main
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"textme/chat"
+	"textme/twilio/twiliosim"
+)
+
+// Stories of one person whose row loses its pair, the number and our sender, at the
+// worst moment: others take them out, close or delete their conversation, or they
+// text from a new one, while a call about them is under way.
+const drifter = chat.Phone("+14155550150")
+
+// The conversation that the person wrote in is deleted while our worker, about to
+// add them to their own again, reads it: their own goes on.
+func TestPairOtherConversationGone(t *testing.T) {
+	t.Parallel()
+	for _, dark := range []bool{false, true} {
+		name := "welcomed"
+		if dark {
+			name = "welcome in the dark"
+		}
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			o := newOddStory(t)
+			o.t = t
+			if dark {
+				must(t, o.sim.SetFaults(twiliosim.Faults{
+					Calls:    []twiliosim.Rule{{On: []string{twiliosim.RouteCreateMessage}, First: 1, Faults: []twiliosim.Fault{{Kind: twiliosim.LostAnswer}}}},
+					Webhooks: []twiliosim.Rule{{On: []string{chat.MessageAdded}, Limit: 1, Faults: []twiliosim.Fault{{Kind: twiliosim.WebhookLost}}}},
+				}))
+				o.signsUp(drifter, "Canary")
+				o.gets(drifter, "thanks for signing up")
+			} else {
+				o.welcomed(drifter)
+			}
+			ch := o.bound(drifter)[0]
+			o.before(twiliosim.RouteAddParticipant, func(*http.Request) {
+				o.webhooksLost(drifter)
+				o.says(drifter, "canary")
+				var once sync.Once
+				meddle := func(r *http.Request) {
+					if other := r.PathValue("ConversationSid"); r.Pattern == twiliosim.RouteListMessages && other != ch {
+						once.Do(func() { must(t, o.console().Delete(other)) })
+					}
+				}
+				o.meddle.Store(&meddle)
+			})
+			must(t, o.loudConsole().RemoveParticipant(ch, o.sim.Participants(ch)[0].SID))
+			o.until("the row has lost her", func() bool {
+				return one[bool](o.story, `SELECT EXISTS (SELECT FROM events WHERE type = 'onParticipantRemoved' AND applied_at IS NOT NULL)`)
+			})
+			o.settled()
+			o.expect("rows", o.rows(drifter), "active 0")
+			if got := o.bound(drifter); !slices.Equal(got, []string{ch}) {
+				t.Errorf("the number is in %q, want %s, which nobody has ended", got, ch)
+			}
+			o.hearsNothing(drifter)
+		})
+	}
+}
+
+// While our worker adds the person to their conversation again they write in a
+// new one, which becomes a row and then is closed. The add goes well: the first
+// row is open again.
+func TestPairAddedToAClosedRow(t *testing.T) {
+	t.Parallel()
+	o := newOddStory(t)
+	o.welcomed(drifter)
+	ch := o.live(drifter)
+	o.before(twiliosim.RouteAddParticipant, func(*http.Request) {
+		o.says(drifter, "HOURS")
+		o.until("the new conversation is a row", func() bool { return one[int](o.story, `SELECT count(*) FROM conversations`) == 2 })
+		for _, other := range o.bound(drifter) {
+			must(t, o.loudConsole().Close(other))
+		}
+		o.until("its end is known", func() bool { return one[bool](o.story, `SELECT bool_and(state = 'closed') FROM conversations`) })
+	})
+	must(t, o.loudConsole().RemoveParticipant(ch, o.sim.Participants(ch)[0].SID))
+	o.until("she is back", func() bool { return len(o.sim.Participants(ch)) == 1 })
+	o.answers(drifter)
+}
+
+// answers has the person write when all is quiet, and get an answer.
+func (o *oddStory) answers(phone chat.Phone) {
+	o.t.Helper()
+	o.settled()
+	o.heard[phone] = len(o.ours(phone))
+	o.says(phone, "HOURS")
+	o.gets(phone, "open Mon-Fri 9-6")
+	o.live(phone)
+}
+
+// The other order: the new conversation is closed after Adopt has looked at it
+// and before it becomes a row; our re-add goes well meanwhile.
+func TestPairAdoptionOfAnEndedConversation(t *testing.T) {
+	t.Parallel()
+	o := newOddStory(t)
+	o.welcomed(drifter)
+	ch := o.live(drifter)
+	var add, list sync.Once
+	release := make(chan struct{})
+	meddle := func(r *http.Request) {
+		switch {
+		case r.Pattern == twiliosim.RouteAddParticipant && r.PathValue("ConversationSid") == ch:
+			add.Do(func() { <-release })
+		case r.Pattern == twiliosim.RouteListMessages && r.PathValue("ConversationSid") != ch:
+			list.Do(func() {
+				must(t, o.loudConsole().Close(r.PathValue("ConversationSid")))
+				close(release)
+				o.until("she is back", func() bool { return o.mapping(drifter) != "none" })
+			})
+		}
+	}
+	o.meddle.Store(&meddle)
+	must(t, o.loudConsole().RemoveParticipant(ch, o.sim.Participants(ch)[0].SID))
+	o.until("the row has lost her", func() bool { return o.mapping(drifter) == "none" })
+	o.says(drifter, "HOURS")
+	<-release
+	o.answers(drifter)
+}
+
+// Taken out between Twilio's answer to our add and our writing it down.
+func TestPairTakenOutBeforeActivate(t *testing.T) {
+	t.Parallel()
+	var s *story
+	takeOut := sync.OnceFunc(func() {
+		ch := s.sim.Conversations()[0].SID
+		must(t, s.sim.Console(true).RemoveParticipant(ch, s.sim.Participants(ch)[0].SID))
+		s.until("that is known", func() bool {
+			return one[bool](s, `SELECT EXISTS (SELECT FROM events WHERE type = 'onParticipantRemoved' AND applied_at IS NOT NULL)`)
+		})
+	})
+	s = newStoryAt(t, func(opts *twiliosim.Options) {
+		opts.Fault = func(next http.Handler) http.Handler {
+			return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				if !isPost("/Participants")(r) {
+					next.ServeHTTP(w, r)
+					return
+				}
+				answer := httptest.NewRecorder()
+				next.ServeHTTP(answer, r)
+				takeOut()
+				for k, v := range answer.Header() {
+					w.Header()[k] = v
+				}
+				w.WriteHeader(answer.Code)
+				_, _ = w.Write(answer.Body.Bytes())
+			})
+		}
+	}, func(env map[string]string) { env["RECONCILE_EVERY"] = "2s" })
+	o := &oddStory{story: s}
+	o.signsUp(drifter, "Canary")
+	o.gets(drifter, "thanks for signing up")
+	o.hearsNothing(drifter)
+	o.live(drifter)
+}
+
+// Another system takes the pair while the welcome is in the dark: the row fails
+// when that has been looked for.
+func TestPairFailedInTheDark(t *testing.T) {
+	t.Parallel()
+	o := newOddStory(t)
+	o.first(twiliosim.Fault{Kind: twiliosim.Reset}, twiliosim.RouteCreateMessage)
+	o.before(twiliosim.RouteAddParticipant, func(*http.Request) {
+		o.before(twiliosim.RouteAddParticipant, func(*http.Request) {
+			_, _, err := o.console().Foreign("crm-17", "", string(drifter), storySender)
+			must(t, err)
+		})
+	})
+	o.signsUp(drifter, "Canary")
+	o.until("the post has had no answer", func() bool { return o.sim.FaultCounts()[string(twiliosim.Reset)] > 0 })
+	ch := o.bound(drifter)[0]
+	must(t, o.loudConsole().RemoveParticipant(ch, o.sim.Participants(ch)[0].SID))
+	o.until("the row has failed", func() bool { return strings.HasPrefix(o.rows(drifter), "failed") })
+	o.settled()
+	o.expect("the text", one[string](o.story, `SELECT string_agg(status, ' ') FROM messages`), "cancelled")
+	o.expect("outcomes", o.outcomes(drifter), "failed: the number is in a conversation of another system with this sender")
+}
+
+// The answer to a text is in the dark when its writer signs up, is taken out and
+// texts again: the welcome that waited behind it leaves from the new conversation.
+func TestPairWelcomeBehindADarkAnswer(t *testing.T) {
+	t.Parallel()
+	o := newOddStory(t)
+	o.first(twiliosim.Fault{Kind: twiliosim.Reset}, twiliosim.RouteCreateMessage)
+	o.says(drifter, "HOURS")
+	o.until("the answer's post has had no answer", func() bool { return o.sim.FaultCounts()[string(twiliosim.Reset)] > 0 })
+	o.signsUp(drifter, "Canary")
+	o.until("the welcome waits", func() bool {
+		return one[bool](o.story, `SELECT EXISTS (SELECT FROM messages WHERE purpose = 'welcome' AND status = 'queued')`)
+	})
+	ch := o.bound(drifter)[0]
+	o.before(twiliosim.RouteAddParticipant, func(*http.Request) { o.says(drifter, "HOURS") })
+	must(t, o.loudConsole().RemoveParticipant(ch, o.sim.Participants(ch)[0].SID))
+	o.until("a new conversation is a row", func() bool { return one[int](o.story, `SELECT count(*) FROM conversations`) == 2 })
+	o.settled()
+	o.live(drifter)
+	o.expect("outcomes", o.outcomes(drifter), "admitted")
+	if n := len(slices.DeleteFunc(o.ours(drifter), func(b string) bool { return !strings.Contains(b, "thanks for signing up") })); n != 1 {
+		t.Errorf("the phone got %d welcome texts, want 1: %q", n, o.ours(drifter))
+	}
+}
+
+// The welcome has not left and what the person wrote has not been told when
+// their row moves on to the conversation that they wrote in next: what was said in
+// the one before is heard first.
+func TestPairTextInTheConversationBefore(t *testing.T) {
+	t.Parallel()
+	o := newOddStory(t)
+	must(t, o.sim.SetFaults(twiliosim.Faults{
+		Calls:    []twiliosim.Rule{{On: []string{twiliosim.RouteCreateMessage}, Faults: []twiliosim.Fault{{Kind: twiliosim.Busy}}}},
+		Webhooks: []twiliosim.Rule{{On: []string{chat.MessageAdded}, Limit: 1, Faults: []twiliosim.Fault{{Kind: twiliosim.WebhookLost}}}},
+	}))
+	o.signsUp(drifter, "Canary")
+	o.until("the welcome was refused", func() bool { return o.sim.FaultCounts()[string(twiliosim.Busy)] > 0 })
+	ch := o.bound(drifter)[0]
+	o.says(drifter, "canary")
+	o.before(twiliosim.RouteAddParticipant, func(*http.Request) { o.says(drifter, "HOURS") })
+	must(t, o.loudConsole().RemoveParticipant(ch, o.sim.Participants(ch)[0].SID))
+	o.until("the next text is known", func() bool { return strings.HasSuffix(o.heardFrom(drifter), "HOURS") })
+	must(t, o.sim.SetFaults(twiliosim.Faults{}))
+	o.settled()
+	o.expect("transcript", o.heardFrom(drifter), "canary, HOURS")
+}
+
+// The create is carried out after the row has taken another conversation over: what
+// it made is discarded.
+func TestPairLateCreate(t *testing.T) {
+	t.Parallel()
+	o := newOddStory(t)
+	must(t, o.sim.SetFaults(twiliosim.Faults{Calls: []twiliosim.Rule{{
+		On: []string{twiliosim.RouteCreateConversation}, First: 1, Faults: []twiliosim.Fault{{Kind: twiliosim.LateCommit, Hang: 6 * time.Second, Delay: 6 * time.Second}},
+	}}}))
+	o.before(twiliosim.RouteCreateConversation, func(*http.Request) { o.says(drifter, "HOURS") })
+	o.signsUp(drifter, "Canary")
+	o.until("both conversations are there", func() bool { return len(o.sim.Conversations()) == 2 })
+	o.settled()
+	ch := o.live(drifter)
+	for _, c := range o.sim.Conversations() {
+		discarded := one[bool](o.story, `SELECT EXISTS (SELECT FROM river_job WHERE kind = 'discard' AND args->>'conversation_sid' IN ($1, $2))`, c.SID, c.UniqueName)
+		if c.SID != ch && c.State != "closed" && len(o.sim.Participants(c.SID)) == 0 && c.NextIndex == 0 && !discarded {
+			t.Error("the conversation made in vain is going to stay")
+		}
+	}
+}

@@ -1,0 +1,252 @@
+package store_test
+
+import (
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+
+	"textme/chat"
+)
+
+// One text is in the dark while the welcome still waits behind it, and the pair
+// moves to a newer conversation: there the welcome is owed.
+func TestQueuedWelcomeBehindADarkText(t *testing.T) {
+	t.Parallel()
+	for _, left := range []bool{true, false} {
+		f := newFixture(t)
+		ctx := t.Context()
+		id := f.live(ann, ch1, mb1) // admitted, welcome queued
+		f.exec(`INSERT INTO messages (id, conversation_id, direction, purpose, turn, author, body, status, sending_at, attempts, created_at)
+			VALUES ($1, $2, 'out', 'reply', 0, 'bot', 'We are open', 'sending', now(), 1, now() - interval '1 minute')`, uuid.New(), id)
+		must(t, f.AdoptConversation(ctx, chat.Adoption{SID: ch2, Participant: chat.RemoteParticipant{SID: mb2, Address: ann, ProxyAddress: sender}}))
+		lease := f.lease(id) // wrapUp: the reply is looked for
+		if left {
+			f.apply(chat.PolledMessage(ch1, chat.RemoteMessage{SID: im(1), Index: 1, OurID: one[uuid.UUID](f, `SELECT id FROM messages WHERE purpose = 'reply'`), Author: "bot", Body: "We are open", At: noon}))
+		} else {
+			must(t, f.Requeue(ctx, lease, one[uuid.UUID](f, `SELECT id FROM messages WHERE purpose = 'reply'`), true))
+		}
+		must(t, f.CloseConversation(ctx, lease, "closed at Twilio", true))
+		heir := one[uuid.UUID](f, `SELECT id FROM conversations WHERE conversation_sid = $1`, ch2)
+		if got := one[bool](f, `SELECT merged_into IS NOT DISTINCT FROM $2 FROM conversations WHERE id = $1`, id, heir); !got {
+			t.Errorf("left %t: the sign-up whose welcome never left was not taken over by the live row", left)
+		}
+		c, err := f.Load(ctx, f.lease(heir))
+		must(t, err)
+		a, err := f.Admission(ctx, c)
+		must(t, err)
+		if !a.Owed {
+			t.Errorf("left %t: nobody owes the welcome", left)
+		}
+	}
+}
+
+// A row that is brought back queues its welcome again, which was cancelled only
+// because the row had been closed.
+func TestReopenedRowWelcomes(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	ctx := t.Context()
+	first := f.live(ann, ch1, mb1)                                                                                                                // welcome queued
+	must(t, f.AdoptConversation(ctx, chat.Adoption{SID: ch2, Participant: chat.RemoteParticipant{SID: mb2, Address: ann, ProxyAddress: sender}})) // closes it; the heir owes
+	heir := one[uuid.UUID](f, `SELECT id FROM conversations WHERE conversation_sid = $1`, ch2)
+	// ch2 is closed at Twilio before the heir has sent anything; its heir finds the pair in ch1.
+	f.apply(chat.PolledClosed(ch2, time.Now()))
+	must(t, f.CloseConversation(ctx, f.lease(heir), "closed at Twilio", true))
+	third := one[uuid.UUID](f, `SELECT id FROM conversations WHERE state = 'pending'`)
+	lease := f.lease(third)
+	must(t, f.Merge(ctx, lease, ch1))
+	again := f.lease(first)
+	f.activate(again, ch1, "MB33333333333333333333333333333333")
+	if n := one[int](f, `SELECT count(*) FROM messages WHERE purpose = 'welcome' AND status = 'queued'`); n != 1 {
+		t.Errorf("%d welcome texts are going to be sent, want 1; rows: %s", n, one[string](f, `SELECT string_agg(purpose || ' ' || status || ' ' || reason, '; ') FROM messages`))
+	}
+}
+
+// The heir's welcome is in the dark when its worker would merge the heir into the
+// row it had inherited from, which would welcome its own sign-up at once.
+func TestMergeIntoTheRowInheritedFrom(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	ctx := t.Context()
+	// The person texted first: the row has a text, is emptied (pending), and the
+	// sign-up that comes now is admitted but has no welcome queued.
+	must(t, f.AdoptConversation(ctx, chat.Adoption{SID: ch1, Participant: chat.RemoteParticipant{SID: mb1, Address: ann, ProxyAddress: sender}}))
+	old := one[uuid.UUID](f, `SELECT id FROM conversations`)
+	f.apply(f.text(ch1, mb1, ann, 0, "HOURS"), f.event(chat.PolledParticipantRemoved(ch1, mb1, noon)))
+	r, err := f.RecordSignup(ctx, f.signup(ann))
+	must(t, err)
+	lease := f.lease(old)
+	must(t, f.Decide(ctx, lease, []chat.Decision{{SignupID: r.SignupID, Outcome: chat.Admitted}}, false))
+	_, err = f.GiveBack(ctx, lease, 0, 0)
+	must(t, err)
+	// She texts, Twilio makes ch2, it is adopted and is the heir; its welcome is posted into the dark.
+	must(t, f.AdoptConversation(ctx, chat.Adoption{SID: ch2, Participant: chat.RemoteParticipant{SID: mb2, Address: ann, ProxyAddress: sender}}))
+	heir := one[uuid.UUID](f, `SELECT id FROM conversations WHERE conversation_sid = $1`, ch2)
+	hl := f.lease(heir)
+	must(t, f.Decide(ctx, hl, nil, false))
+	welcome := one[uuid.UUID](f, `SELECT id FROM messages WHERE purpose = 'welcome'`)
+	v, err := f.BeginSend(ctx, hl, welcome, func(chat.GateFacts) chat.Verdict { return chat.Verdict{} })
+	must(t, err)
+	if !v.Goes() {
+		t.Fatal("the welcome does not go")
+	}
+	// She is moved back to ch1; the heir's worker follows and merges.
+	f.apply(f.event(chat.PolledParticipantRemoved(ch2, mb2, noon)))
+	if err := f.Merge(ctx, hl, ch1); !errors.Is(err, chat.ErrInTheDark) {
+		t.Errorf("merged with %v, want ErrInTheDark", err)
+	}
+	must(t, f.Decide(ctx, hl, nil, false))
+	if n := one[int](f, `SELECT count(*) FROM messages WHERE purpose = 'welcome' AND status IN ('queued', 'sending')`); n != 1 {
+		t.Errorf("%d welcome texts of one sign-up are on their way, want the one in the dark", n)
+	}
+}
+
+// A closed row's worker wraps up while another row's worker merges into it: the
+// row that has just been opened again stays open.
+func TestWrapUpOfAReopenedRow(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	ctx := t.Context()
+	into := f.live(ann, ch1, mb1)
+	f.exec(`UPDATE messages SET status = 'accepted', message_sid = $1, index = 0, sending_at = now()`, im(9))
+	f.exec(`UPDATE conversations SET state = 'closed', closed_at = now(), lease_token = NULL, lease_until = NULL`)
+	f.apply(f.text(ch1, mb1, ann, 1, "HOURS")) // wakes the closed row's worker
+	wrapping := f.lease(into)
+	c, err := f.Load(ctx, wrapping)
+	must(t, err)
+	if c.State != chat.Closed {
+		t.Fatal("not closed")
+	}
+	id, lease := f.conversation(ann) // a new sign-up finds the pair in ch1
+	must(t, f.Decide(ctx, lease, []chat.Decision{{SignupID: one[uuid.UUID](f, `SELECT id FROM signups WHERE conversation_id = $1`, id), Outcome: chat.Admitted}}, false))
+	must(t, f.Merge(ctx, lease, ch1))
+	must(t, f.WrapUp(ctx, wrapping))
+	if got := one[string](f, `SELECT state FROM conversations WHERE id = $1`, into); got != "pending" {
+		t.Errorf("the reopened row is %s; open rows: %d", got, one[int](f, `SELECT count(*) FROM conversations WHERE state <> 'closed'`))
+	}
+}
+
+// The participant is taken out after Twilio answered our add and before the row
+// says so. What was told of one before the add does not count: a list that lags
+// behind may have been wrong.
+func TestRemovedBeforeActivate(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	ctx := t.Context()
+	id, lease := f.conversation(ann)
+	must(t, f.SaveSID(ctx, lease, chat.Found{SID: ch1}))
+	since := one[time.Time](f, `SELECT now()`)
+	f.apply(f.event(chat.PolledParticipantRemoved(ch1, mb1, noon)))
+	active, err := f.Activate(ctx, lease, chat.Joining{SID: ch1, Participant: mb1, Since: since})
+	must(t, err)
+	if active {
+		t.Error("the conversation became active")
+	}
+	state := func() string {
+		return one[string](f, `SELECT state || ' ' || coalesce(participant_sid, 'nobody') FROM conversations WHERE id = $1`, id)
+	}
+	if got := state(); got != "pending nobody" {
+		t.Errorf("the row is %q", got)
+	}
+	f.activate(lease, ch1, mb1)
+	f.apply(chat.PolledParticipantRemoved(ch1, mb1, noon.Add(time.Hour)))
+	if got := state(); got != "pending nobody" {
+		t.Errorf("found missing a second time the row is %q", got)
+	}
+}
+
+// A row that was closed although its conversation goes on is opened again; if its
+// sign-ups were another's, which has closed too, a new row is to bring it back.
+func TestReopen(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	ctx := t.Context()
+	first := f.live(ann, ch1, mb1)
+	f.apply(f.text(ch1, mb1, ann, 0, "HOURS"), f.event(chat.PolledClosed(ch1, noon)))
+	lease := f.lease(first)
+	rows := func() string {
+		return one[string](f, `SELECT string_agg(coalesce(conversation_sid, 'none') || ' ' || state, ', ' ORDER BY created_at) FROM conversations`)
+	}
+	for _, open := range []bool{false, true} {
+		if reopened, err := f.Reopen(ctx, lease); err != nil || reopened == open {
+			t.Errorf("an open row is there: %t; reopened: %t, %v", open, reopened, err)
+		}
+		if want := ch1 + " pending"; rows() != string(want) {
+			t.Errorf("rows %s, want %s", rows(), want)
+		}
+	}
+	must(t, f.AdoptConversation(ctx, chat.Adoption{SID: ch2, Participant: chat.RemoteParticipant{SID: mb2, Address: ann, ProxyAddress: sender}}))
+	f.exec(`UPDATE conversations SET state = 'closed', closed_at = now()`)
+	f.exec(`UPDATE conversations SET merged_into = (SELECT id FROM conversations WHERE conversation_sid = $1) WHERE id = $2`, ch2, first)
+	if reopened, err := f.Reopen(ctx, lease); err != nil || !reopened {
+		t.Errorf("reopened: %t, %v", reopened, err)
+	}
+	if want := ch1 + " closed, " + ch2 + " closed, none pending"; rows() != string(want) {
+		t.Errorf("rows %s, want %s", rows(), want)
+	}
+	if n := one[int](f, `SELECT count(*) FROM conversations WHERE merged_into = (SELECT id FROM conversations WHERE state = 'pending')`); n != 2 {
+		t.Errorf("the new row has inherited from %d rows, want both", n)
+	}
+}
+
+// A worker fails a row that was closed and inherited meanwhile: the sign-ups are
+// another row's by now.
+func TestFailureOfAClosedRow(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	ctx := t.Context()
+	id := f.live(ann, ch1, mb1) // admitted, welcome queued
+	f.apply(f.text(ch1, mb1, ann, 0, "HOURS"), f.event(chat.PolledParticipantRemoved(ch1, mb1, noon)))
+	lease := f.lease(id) // its worker is about to add her again
+	must(t, f.AdoptConversation(ctx, chat.Adoption{SID: ch2, Participant: chat.RemoteParticipant{SID: mb2, Address: ann, ProxyAddress: sender}}))
+	must(t, f.FailConversation(ctx, lease, 50416, "foreign"))
+	if got := one[string](f, `SELECT outcome FROM signup_outcomes`); got != "admitted" {
+		t.Errorf("the sign-up is %s", got)
+	}
+	heir := one[uuid.UUID](f, `SELECT id FROM conversations WHERE conversation_sid = $1`, ch2)
+	must(t, f.Decide(ctx, f.lease(heir), nil, false))
+	if n := one[int](f, `SELECT count(*) FROM messages WHERE purpose = 'welcome' AND status = 'queued'`); n != 1 {
+		t.Errorf("%d welcomes are going to be sent, want 1", n)
+	}
+}
+
+// A poll that was claimed for one conversation ends when the row has another: what
+// it asked says nothing about that.
+func TestPollOfTheConversationBefore(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	ctx := t.Context()
+	id, lease := f.conversation(ann)
+	must(t, f.SaveSID(ctx, lease, chat.Found{SID: ch1}))
+	f.exec(`UPDATE conversations SET reconcile_at = now()`)
+	polls, err := f.ClaimPolls(ctx, 1, time.Minute)
+	must(t, err)
+	must(t, f.SaveSID(ctx, lease, chat.Found{SID: ch2, Adopted: true}))
+	must(t, f.FinishPoll(ctx, chat.PollDone{Poll: chat.Poll{ConversationID: polls[0].ConversationID, SID: polls[0].SID, GapsChecked: 3}, Next: time.Minute, IfActive: time.Minute}))
+	if got := one[int](f, `SELECT gaps_checked_through FROM conversations WHERE id = $1`, id); got != -1 {
+		t.Errorf("texts of the new conversation up to index %d are never going to be asked for", got)
+	}
+}
+
+// What a closed row owes goes to the pair's open row also when that has failed.
+func TestFailedHeir(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	ctx := t.Context()
+	id := f.live(ann, ch1, mb1)
+	f.exec(`UPDATE messages SET status = 'sending', sending_at = now(), attempts = 1`)
+	must(t, f.AdoptConversation(ctx, chat.Adoption{SID: ch2, Participant: chat.RemoteParticipant{SID: mb2, Address: ann, ProxyAddress: sender}}))
+	heir := one[uuid.UUID](f, `SELECT id FROM conversations WHERE conversation_sid = $1`, ch2)
+	hl := f.lease(heir)
+	must(t, f.FailConversation(ctx, hl, 50416, "foreign"))
+	_, err := f.Finish(ctx, hl, 0)
+	must(t, err)
+	lease := f.lease(id)
+	must(t, f.Requeue(ctx, lease, one[uuid.UUID](f, `SELECT id FROM messages`), true))
+	must(t, f.WrapUp(ctx, lease))
+	if got := one[string](f, `SELECT outcome || ' of a ' || c.state || ' row' FROM signup_outcomes, conversations c WHERE c.id = $1`, heir); got != "failed of a failed row" {
+		t.Errorf("the sign-up is %s", got)
+	}
+}
