@@ -2,6 +2,7 @@ package chat
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"time"
 
@@ -132,27 +133,30 @@ func (s *Service) wrapUp(ctx context.Context, c *Conversation) error {
 	}
 	if lives {
 		reopened, err := s.store.Reopen(ctx, c.Lease)
-		if err != nil {
+		switch {
+		case errors.Is(err, ErrInTheDark):
+			return Snooze{After: jittered(s.opts.Timing.Look), Why: "a post of the row that follows had no answer"}
+		case err != nil:
 			return err
-		}
-		if reopened {
+		case reopened:
 			return Snooze{Why: "the conversation lives", Afresh: true}
 		}
 	}
 	return s.store.WrapUp(ctx, c.Lease)
 }
 
-// lives reports whether a closed row's conversation is open at Twilio and has the
-// person in it.
+// lives reports whether a closed row's conversation is open at Twilio, nobody
+// else's, and has the person in it. While everything is paused nobody asks: the
+// person's next text wakes the row again.
 func (s *Service) lives(ctx context.Context, c *Conversation) (bool, error) {
-	if c.SID == "" || c.Phone == "" {
+	if c.SID == "" || c.Phone == "" || c.Paused != "" {
 		return false, nil
 	}
 	if err := s.room(ctx); err != nil {
 		return false, err
 	}
 	rc, err := s.twilio.FetchConversation(ctx, string(c.SID))
-	if err != nil || rc.State == string(Closed) {
+	if err != nil || rc.State == string(Closed) || rc.claimed() {
 		return false, ignoreGone(err)
 	}
 	if err := s.room(ctx); err != nil {

@@ -41,7 +41,9 @@ type provisionStore interface {
 	// being sent looked for. One that has been opened again since stays open.
 	WrapUp(ctx context.Context, lease Lease) error
 	// Reopen brings a closed row back whose conversation lives, with the pair in
-	// it, unless the pair has an open row (reopened = false).
+	// it, unless the pair has an open row (reopened = false). It returns
+	// ErrInTheDark while a text may have left of the row that took this one's
+	// sign-ups over.
 	Reopen(ctx context.Context, lease Lease) (reopened bool, err error)
 }
 
@@ -127,6 +129,9 @@ func (s *Service) fail(ctx context.Context, c *Conversation, code int, reason st
 	if isGone(err) { // more than failed: over
 		var te *TwilioError
 		errors.As(err, &te)
+		if err := s.serviceStands(ctx, te); err != nil {
+			return err
+		}
 		over := *c
 		c.State = Closed
 		return s.over(ctx, over, te)
@@ -219,6 +224,9 @@ func (s *Service) take(ctx context.Context, c *Conversation, f Found) error {
 	}
 	if err != nil {
 		return err
+	}
+	if c.SID != f.SID { // what was said here has not been heard
+		c.HeardAt = time.Time{}
 	}
 	c.SID, c.Adopted, c.ReplyFrom = f.SID, f.Adopted, max(c.ReplyFrom, f.ReplyFrom)
 	return nil

@@ -16,7 +16,10 @@ const members = `(ARRAY(SELECT id FROM conversations WHERE id = $1 OR merged_int
 
 // undone tells of a message m that only the end of its conversation cancelled:
 // tried again, or in the one that takes over, it may still go out.
-const undone = `(m.status = 'cancelled' AND m.message_sid IS NULL AND m.reason IN ('` + conversationFailed + `', '` + conversationClosed + `'))`
+const undone = `(m.status = 'cancelled' AND m.message_sid IS NULL AND m.reason IN ` + endings + `)`
+
+// endings are the reasons of texts that their conversation's end has overtaken.
+const endings = `('` + conversationFailed + `', '` + conversationClosed + `', '` + conversationOver + `')`
 
 // hasWelcome tells whether a conversation has a welcome text, sent or not.
 const hasWelcome = `EXISTS (SELECT FROM messages m WHERE m.conversation_id = $1 AND m.purpose = 'welcome' AND NOT ` + undone + `)`
@@ -27,10 +30,12 @@ const decided = `NOT EXISTS (SELECT FROM signups g LEFT JOIN signup_outcomes o O
 	WHERE g.conversation_id = ANY ` + members + ` AND (o.signup_id IS NULL OR o.outcome = 'admitted' AND NOT ` + hasWelcome + `))`
 
 // served tells whether the sign-up with the outcome o was welcomed by a row that
-// has been merged into the conversation since. What such a row left undecided
-// when it ended, it did not serve.
+// has been merged into the conversation since, or its welcome given up there for a
+// reason of its own, such as a STOP. What such a row left undecided when it ended,
+// it did not serve.
 const served = `EXISTS (SELECT FROM conversations r JOIN messages w ON w.conversation_id = r.id
-	WHERE r.merged_into = $1 AND w.purpose = 'welcome' AND w.message_sid IS NOT NULL AND o.decided_at <= greatest(r.closed_at, w.sending_at))`
+	WHERE r.merged_into = $1 AND w.purpose = 'welcome' AND o.decided_at <= greatest(r.closed_at, w.sending_at)
+		AND (w.message_sid IS NOT NULL OR w.status IN ('failed', 'cancelled') AND w.reason NOT IN ` + endings + `))`
 
 // Admission loads what the decisions of a conversation need.
 func (s *Store) Admission(ctx context.Context, c chat.Conversation) (chat.Admission, error) {
@@ -85,8 +90,9 @@ func (s *Store) Decide(ctx context.Context, lease chat.Lease, decisions []chat.D
 }
 
 // welcoming sends what add adds, in a transaction of the holder of the lease that
-// has the locks of sids, and then queues the welcome text if the conversation is active, has an admitted
-// sign-up and no such text yet; the unique index makes a second one impossible.
+// has the locks of sids, and then queues the welcome text if the conversation is
+// active, has an admitted sign-up and no such text yet; the unique index makes a
+// second one impossible.
 // Rows merged into this one may have welcomed theirs already. The text is that of
 // the source of the first admitted sign-up: a conversation may have begun at
 // another, or with a text of the person's.

@@ -157,8 +157,7 @@ func TestRemovedBeforeActivate(t *testing.T) {
 	}
 }
 
-// A row that was closed although its conversation goes on is opened again; if its
-// sign-ups were another's, which has closed too, a new row is to bring it back.
+// A row that was closed although its conversation goes on is opened again, once.
 func TestReopen(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
@@ -176,18 +175,6 @@ func TestReopen(t *testing.T) {
 		if want := ch1 + " pending"; rows() != string(want) {
 			t.Errorf("rows %s, want %s", rows(), want)
 		}
-	}
-	must(t, f.AdoptConversation(ctx, chat.Adoption{SID: ch2, Participant: chat.RemoteParticipant{SID: mb2, Address: ann, ProxyAddress: sender}}))
-	f.exec(`UPDATE conversations SET state = 'closed', closed_at = now()`)
-	f.exec(`UPDATE conversations SET merged_into = (SELECT id FROM conversations WHERE conversation_sid = $1) WHERE id = $2`, ch2, first)
-	if reopened, err := f.Reopen(ctx, lease); err != nil || !reopened {
-		t.Errorf("reopened: %t, %v", reopened, err)
-	}
-	if want := ch1 + " closed, " + ch2 + " closed, none pending"; rows() != string(want) {
-		t.Errorf("rows %s, want %s", rows(), want)
-	}
-	if n := one[int](f, `SELECT count(*) FROM conversations WHERE merged_into = (SELECT id FROM conversations WHERE state = 'pending')`); n != 2 {
-		t.Errorf("the new row has inherited from %d rows, want both", n)
 	}
 }
 
@@ -248,5 +235,84 @@ func TestFailedHeir(t *testing.T) {
 	must(t, f.WrapUp(ctx, lease))
 	if got := one[string](f, `SELECT outcome || ' of a ' || c.state || ' row' FROM signup_outcomes, conversations c WHERE c.id = $1`, heir); got != "failed of a failed row" {
 		t.Errorf("the sign-up is %s", got)
+	}
+}
+
+// The heir's welcome is in the dark when its conversation closes, the person is put
+// back into the first one and texts: the first row waits with being reopened.
+func TestReopenWhileTheHeirIsInTheDark(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	ctx := t.Context()
+	a := f.live(ann, ch1, mb1) // admitted, welcome queued
+	must(t, f.AdoptConversation(ctx, chat.Adoption{SID: ch2, Participant: chat.RemoteParticipant{SID: mb2, Address: ann, ProxyAddress: sender}}))
+	r := one[uuid.UUID](f, `SELECT id FROM conversations WHERE conversation_sid = $1`, ch2)
+	rl := f.lease(r)
+	must(t, f.Decide(ctx, rl, nil, false))
+	welcome := one[uuid.UUID](f, `SELECT id FROM messages WHERE purpose = 'welcome' AND conversation_id = $1`, r)
+	v, err := f.BeginSend(ctx, rl, welcome, func(chat.GateFacts) chat.Verdict { return chat.Verdict{} })
+	must(t, err)
+	if !v.Goes() {
+		t.Fatal("does not go")
+	}
+	_, err = f.GiveBack(ctx, rl, time.Second, 0) // posted, no answer
+	must(t, err)
+	f.apply(chat.PolledClosed(ch2, time.Now()))
+	f.apply(f.text(ch1, "MB33333333333333333333333333333333", ann, 0, "HOURS")) // she is back in ch1
+	if reopened, err := f.Reopen(ctx, f.lease(a)); !errors.Is(err, chat.ErrInTheDark) {
+		t.Errorf("reopened: %t, %v; it would welcome her, and the heir's welcome may have left", reopened, err)
+	}
+}
+
+// The row of somebody who only texted was merged into one whose sign-up was refused:
+// reopened, it takes that over. Nothing would call for a third.
+func TestReopenTakesOver(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	ctx := t.Context()
+	must(t, f.AdoptConversation(ctx, chat.Adoption{SID: ch1, Participant: chat.RemoteParticipant{SID: mb1, Address: ann, ProxyAddress: sender}}))
+	a := one[uuid.UUID](f, `SELECT id FROM conversations`)
+	f.apply(f.text(ch1, mb1, ann, 0, "HOURS"), f.event(chat.PolledParticipantRemoved(ch1, mb1, noon)))
+	r, err := f.RecordSignup(ctx, f.signup(ann)) // undecided
+	must(t, err)
+	must(t, f.AdoptConversation(ctx, chat.Adoption{SID: ch2, Participant: chat.RemoteParticipant{SID: mb2, Address: ann, ProxyAddress: sender}}))
+	heir := one[uuid.UUID](f, `SELECT id FROM conversations WHERE conversation_sid = $1`, ch2)
+	hl := f.lease(heir)
+	must(t, f.Decide(ctx, hl, []chat.Decision{{SignupID: r.SignupID, Outcome: chat.Capped, Reason: "the number was welcomed a short while ago"}}, false))
+	f.apply(chat.PolledClosed(ch2, time.Now()))
+	must(t, f.WrapUp(ctx, hl))
+	f.apply(f.text(ch1, "MB33333333333333333333333333333333", ann, 1, "HOURS")) // she is back in ch1
+	if reopened, err := f.Reopen(ctx, f.lease(a)); err != nil || !reopened {
+		t.Errorf("reopened: %t, %v", reopened, err)
+	}
+	rows := one[string](f, `SELECT string_agg(conversation_sid || ' ' || state || ' ' || (merged_into = $1), ', ' ORDER BY created_at) FROM conversations`, a)
+	if want := ch2 + " closed true"; rows != string(want) { // the first row is merged into none
+		t.Errorf("rows %s, want %s", rows, want)
+	}
+	if got := one[string](f, `SELECT state FROM conversations WHERE id = $1`, a); got != "pending" {
+		t.Errorf("the first row is %s", got)
+	}
+}
+
+// A welcome given up for a STOP in the heir does not come back in the row that it
+// inherited from.
+func TestStoppedWelcomeStaysStopped(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	ctx := t.Context()
+	a := f.live(ann, ch1, mb1) // welcome queued
+	must(t, f.AdoptConversation(ctx, chat.Adoption{SID: ch2, Participant: chat.RemoteParticipant{SID: mb2, Address: ann, ProxyAddress: sender}}))
+	r := one[uuid.UUID](f, `SELECT id FROM conversations WHERE conversation_sid = $1`, ch2)
+	rl := f.lease(r)
+	must(t, f.Decide(ctx, rl, nil, false))
+	welcome := one[uuid.UUID](f, `SELECT id FROM messages WHERE purpose = 'welcome' AND conversation_id = $1`, r)
+	_, err := f.BeginSend(ctx, rl, welcome, func(chat.GateFacts) chat.Verdict { return chat.Verdict{Cancel: "the person replied STOP"} })
+	must(t, err)
+	// moved back to ch1 by staff; the heir follows
+	must(t, f.Merge(ctx, rl, ch1))
+	al := f.lease(a)
+	f.activate(al, ch1, "MB33333333333333333333333333333333")
+	if n := one[int](f, `SELECT count(*) FROM messages WHERE purpose = 'welcome' AND status IN ('queued', 'sending')`); n != 0 {
+		t.Errorf("the welcome that a STOP cancelled is queued again")
 	}
 }

@@ -130,7 +130,7 @@ func (s *Store) Activate(ctx context.Context, lease chat.Lease, j chat.Joining) 
 		const q = `/* store.Activate */
 			UPDATE conversations SET participant_sid = $2, state = 'active', state_at = now(), last_activity_at = now()
 			WHERE id = $1 AND state = 'pending' AND NOT EXISTS (SELECT FROM events
-				WHERE conversation_sid = $3 AND type = $4 AND participant_sid = $2 AND received_at >= $5)`
+				WHERE conversation_sid = $3 AND type = $4 AND participant_sid = $2 AND applied_at >= $5)`
 		b.Queue(q, lease.ConversationID, j.Participant, j.SID, chat.ParticipantRemoved, j.Since).Exec(func(tag pgconn.CommandTag) error {
 			active = tag.RowsAffected() > 0
 			return nil
@@ -139,10 +139,12 @@ func (s *Store) Activate(ctx context.Context, lease chat.Lease, j chat.Joining) 
 	return active, err
 }
 
-// Why texts are cancelled that their conversation's end has overtaken.
+// Why texts do not leave that their conversation's end has overtaken. Whether one
+// has left may never be known, when there is nothing to look in any more.
 const (
 	conversationFailed = "the conversation failed"
 	conversationClosed = "the conversation was closed"
+	conversationOver   = "the conversation ended before it was known whether this had left"
 )
 
 // FailConversation ends the attempts: the conversation's sign-ups become failed,
@@ -198,22 +200,28 @@ func (s *Store) WrapUp(ctx context.Context, lease chat.Lease) error {
 }
 
 // Reopen brings a closed row back whose conversation lives at Twilio with the pair
-// in it, unless the pair has an open row. If another row has taken its sign-ups
-// over, and closed, a new row inherits all of them: it will find this one's
-// conversation and merge into it.
+// in it, unless the pair has an open row. If another row had taken its sign-ups
+// over, and has closed, it takes that one's in turn; while a text of that one's
+// may have left, chat.ErrInTheDark.
 func (s *Store) Reopen(ctx context.Context, lease chat.Lease) (reopened bool, err error) {
 	err = s.locked(ctx, "reopen", lease, func(tx pgx.Tx) error {
 		const q = `/* store.Reopen */
-			SELECT coalesce(merged_into, id) FROM conversations c WHERE id = $1 AND state = 'closed'
+			SELECT coalesce(merged_into, id), EXISTS (SELECT FROM messages WHERE conversation_id = coalesce(merged_into, c.id) AND status = 'sending')
+			FROM conversations c WHERE id = $1 AND state = 'closed'
 				AND NOT EXISTS (SELECT FROM conversations o WHERE (o.customer_id, o.sender) = (c.customer_id, c.sender) AND o.state <> 'closed')`
 		var root uuid.UUID
-		free, err := optional(tx.QueryRow(ctx, q, lease.ConversationID).Scan(&root))
+		var sending bool
+		free, err := optional(tx.QueryRow(ctx, q, lease.ConversationID).Scan(&root, &sending))
 		reopened = free
 		switch {
 		case err != nil || !free:
 			return err
+		case sending:
+			return chat.ErrInTheDark
 		case root != lease.ConversationID:
-			return s.succeed(ctx, tx, root)
+			if err := mergeInto(ctx, tx, root, lease.ConversationID); err != nil {
+				return err
+			}
 		}
 		return reopenRow(ctx, tx, lease.ConversationID)
 	})
@@ -243,9 +251,8 @@ func (s *Store) end(ctx context.Context, tx pgx.Tx, conversation uuid.UUID, reas
 	}
 	if looked {
 		const q = `/* store.end */
-			UPDATE messages SET status = 'failed', reason = 'the conversation ended before it was known whether this had left'
-			WHERE conversation_id = $1 AND status = 'sending'`
-		if _, err := tx.Exec(ctx, q, conversation); err != nil {
+			UPDATE messages SET status = 'failed', reason = $2 WHERE conversation_id = $1 AND status = 'sending'`
+		if _, err := tx.Exec(ctx, q, conversation, conversationOver); err != nil {
 			return err
 		}
 	}

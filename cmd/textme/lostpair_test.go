@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -250,4 +251,36 @@ func TestPairLateCreate(t *testing.T) {
 			t.Error("the conversation made in vain is going to stay")
 		}
 	}
+}
+
+// An old welcome waits in a row that follows its reader to a conversation in which
+// they have said that they want no texts, unheard.
+func TestPairStopInTheConversationFollowed(t *testing.T) {
+	t.Parallel()
+	o := newOddStory(t)
+	must(t, o.sim.SetFaults(twiliosim.Faults{
+		Calls: []twiliosim.Rule{{On: []string{twiliosim.RouteCreateMessage}, Faults: []twiliosim.Fault{{Kind: twiliosim.Busy}}}},
+	}))
+	o.signsUp(drifter, "Canary")
+	o.until("the welcome was refused", func() bool { return o.sim.FaultCounts()[string(twiliosim.Busy)] > 0 })
+	ch := o.bound(drifter)[0]
+	o.exec(`UPDATE messages SET created_at = created_at - interval '5 minutes' WHERE purpose = 'welcome'`)
+	var said atomic.Bool
+	var lists atomic.Int32
+	decided := func() bool {
+		return one[bool](o.story, `SELECT EXISTS (SELECT FROM messages WHERE purpose = 'welcome' AND status NOT IN ('queued', 'sending'))`)
+	}
+	meddle := func(r *http.Request) {
+		switch {
+		case r.Pattern == twiliosim.RouteAddParticipant && !said.Swap(true):
+			must(t, o.sim.SetFaults(twiliosim.Faults{Webhooks: []twiliosim.Rule{{Faults: []twiliosim.Fault{{Kind: twiliosim.WebhookLost}}}}}))
+			o.says(drifter, "stop texting me")
+		case r.Pattern == twiliosim.RouteListMessages && r.PathValue("ConversationSid") != ch && lists.Add(1) == 2:
+			o.until("the slow backfill is overtaken, or not alone", func() bool { return decided() || lists.Load() > 2 })
+		}
+	}
+	o.meddle.Store(&meddle)
+	must(t, o.loudConsole().RemoveParticipant(ch, o.sim.Participants(ch)[0].SID))
+	o.until("the welcome is decided about", decided)
+	o.expect("welcome", one[string](o.story, `SELECT status || ': ' || reason FROM messages WHERE purpose = 'welcome'`), "cancelled: the person replied STOP")
 }
