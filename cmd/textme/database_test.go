@@ -167,15 +167,13 @@ func TestWebhooksWithABadDatabase(t *testing.T) {
 	phases := []struct {
 		name   string
 		change func()
-		status int // of at least so many answers
-		least  int
+		status int // of most answers
 	}{
-		{"well", func() {}, http.StatusNoContent, people},
-		// On a busy machine some of these take longer than the budget of a webhook.
-		{"slow", func() { database.delay = 50 * time.Millisecond }, http.StatusNoContent, 1},
-		{"two seconds slow", func() { database.delay = 2 * time.Second }, http.StatusServiceUnavailable, people},
-		{"swallowing answers", func() { database.delay, database.hole = 0, true }, http.StatusServiceUnavailable, people},
-		{"down", func() { database.down, database.hole = true, false }, http.StatusServiceUnavailable, people},
+		{"well", func() {}, http.StatusNoContent},
+		{"slow", func() { database.delay = 50 * time.Millisecond }, http.StatusNoContent},
+		{"two seconds slow", func() { database.delay = 2 * time.Second }, http.StatusServiceUnavailable},
+		{"swallowing answers", func() { database.delay, database.hole = 0, true }, http.StatusServiceUnavailable},
+		{"down", func() { database.down, database.hole = true, false }, http.StatusServiceUnavailable},
 	}
 	const committed = `SELECT EXISTS (SELECT FROM events WHERE conversation_sid = $1 AND type = $2 AND message_sid = $3)`
 	for _, phase := range phases {
@@ -196,9 +194,8 @@ func TestWebhooksWithABadDatabase(t *testing.T) {
 				t.Errorf("database %s: a webhook is answered %d and not there", phase.name, w.status)
 			}
 		}
-		if statuses[phase.status] < phase.least || longest >= within {
-			t.Errorf("database %s: answers by status %v, want at least %d of %d; the last after %v, want within %v",
-				phase.name, statuses, phase.least, phase.status, longest, within)
+		if statuses[phase.status] < people || longest >= within {
+			t.Errorf("database %s: answers by status %v, want at least %d of %d; the last after %v, want within %v", phase.name, statuses, people, phase.status, longest, within)
 		}
 		t.Logf("database %s: answers by status %v, the last after %v", phase.name, statuses, longest.Round(time.Millisecond))
 	}
