@@ -10,8 +10,8 @@ import (
 
 // What polling finds becomes events as if a webhook had brought it: under the
 // same key, where Twilio gives the fact a name of its own and it can happen only
-// once, so that whichever comes second changes nothing, and with a payload of the same shape, so that
-// both are read back alike.
+// once, so that whichever comes second changes nothing, and with a payload of the
+// same shape, so that both are read back alike.
 
 // PolledMessage is the event for a message that was found by asking.
 func PolledMessage(sid ConversationSID, m RemoteMessage) Event {

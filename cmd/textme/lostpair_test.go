@@ -14,9 +14,9 @@ import (
 	"textme/twilio/twiliosim"
 )
 
-// Stories of one person whose row loses its pair, the number and our sender, at the
-// worst moment: others take them out, close or delete their conversation, or they
-// text from a new one, while a call about them is under way.
+// drifter is the one person of these stories, whose row loses its pair, the number
+// and our sender, at the worst moment: others take them out, close or delete their
+// conversation, or they text from a new one, while a call about them is under way.
 const drifter = chat.Phone("+14155550150")
 
 // The conversation that the person wrote in is deleted while our worker, about to
