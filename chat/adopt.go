@@ -183,11 +183,10 @@ func (s *Service) tell(ctx context.Context, events ...Event) error {
 	return err
 }
 
-// Discard deletes a conversation that we made at Twilio and then did not use, named
-// by its SID or its unique name, but only if no open row has it and nobody and
-// nothing is in it.
-func (s *Service) Discard(ctx context.Context, name ConversationSID) error {
-	rc, err := s.twilio.FetchConversation(ctx, string(name))
+// Discard deletes a conversation that we made at Twilio and then did not use, but
+// only if no open row has it and nobody and nothing is in it.
+func (s *Service) Discard(ctx context.Context, made ConversationRef) error {
+	rc, err := s.twilio.FetchConversation(ctx, string(made))
 	if err != nil {
 		return ignoreGone(err)
 	}

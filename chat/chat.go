@@ -35,6 +35,10 @@ type (
 	MessageSID string
 )
 
+// ConversationRef is what Twilio takes for a Conversation in a path: its SID, or
+// the unique name that we gave it, where the call to make it had no answer.
+type ConversationRef string
+
 var sidPattern = regexp.MustCompile(`^(CH|MB|IM)[0-9a-fA-F]{32}$`)
 
 // Valid reports whether s has the shape of a Conversation SID. A SID from

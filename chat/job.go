@@ -26,10 +26,9 @@ type BackfillJob struct {
 	ConversationID uuid.UUID `json:"conversation_id"`
 }
 
-// DiscardJob deletes a conversation we made at Twilio and then did not use. If our
-// call to make it had no answer, it is named by its unique name.
+// DiscardJob deletes a conversation we made at Twilio and then did not use.
 type DiscardJob struct {
-	ConversationSID ConversationSID `json:"conversation_sid"`
+	Conversation ConversationRef `json:"conversation"`
 }
 
 // LookUpJob finds the conversation of a text that only the classic webhook told

@@ -3,7 +3,6 @@ package chat
 import (
 	"context"
 	"errors"
-	"strings"
 	"time"
 )
 
@@ -68,7 +67,7 @@ type Found struct {
 	SID       ConversationSID
 	Adopted   bool
 	ReplyFrom int             // first index the bot may answer
-	Discard   ConversationSID // one we made and do not use; "" for none
+	Discard   ConversationRef // one we made and do not use; "" for none
 }
 
 var errClosed = errors.New("closed")
@@ -164,9 +163,9 @@ func (s *Service) findOrCreate(ctx context.Context, c *Conversation) error {
 		return err
 	}
 	if len(members) > 0 {
-		var made ConversationSID // by a call that is still under way
+		var made ConversationRef // by a call that is still under way
 		if c.CreateAttempted {
-			made = ConversationSID(c.UniqueName)
+			made = ConversationRef(c.UniqueName)
 		}
 		return s.adopt(ctx, c, members[0].Conversation, made)
 	}
@@ -205,204 +204,4 @@ func (s *Service) fetchOurs(ctx context.Context, c Conversation) (RemoteConversa
 		return rc, &TwilioError{Op: "fetch conversation", Code: 50377, Err: errClosed}
 	}
 	return rc, err
-}
-
-// take saves the conversation's SID. One that another row of ours has brings
-// that row back instead, and this row's work is over. So it is if the person
-// has written from a new conversation while this row's had lost them: the texts
-// of each count from zero, so the new one gets a row of its own.
-func (s *Service) take(ctx context.Context, c *Conversation, f Found) error {
-	if f.SID == "" {
-		return nil
-	}
-	err := s.store.SaveSID(ctx, c.Lease, f)
-	if errors.Is(err, ErrHeld) {
-		return s.merge(ctx, c, f.SID)
-	}
-	if errors.Is(err, ErrMoved) {
-		return s.move(ctx, c, f.SID)
-	}
-	if err != nil {
-		return err
-	}
-	if c.SID != f.SID { // what was said here has not been heard
-		c.HeardAt = time.Time{}
-	}
-	c.SID, c.Adopted, c.ReplyFrom = f.SID, f.Adopted, max(c.ReplyFrom, f.ReplyFrom)
-	return nil
-}
-
-// merge brings the pair's row back that has the conversation, when it is known
-// what c still owes. If another customer's row has it, somebody has put both into
-// one conversation, and it is not ours to share.
-func (s *Service) merge(ctx context.Context, c *Conversation, sid ConversationSID) error {
-	if err := s.lookForAll(ctx, c); err != nil {
-		return err
-	}
-	err := s.store.Merge(ctx, c.Lease, sid)
-	switch {
-	case errors.Is(err, ErrNotFound):
-		return errForeign
-	case err == nil:
-		c.State = Closed
-	}
-	return err
-}
-
-// move leaves the person's newer conversation to a row of its own, which ends c.
-// One that has ended since ends nothing: the pair is free again.
-func (s *Service) move(ctx context.Context, c *Conversation, to ConversationSID) error {
-	if err := s.Adopt(ctx, to); err != nil {
-		return notOwn(err)
-	}
-	held, err := s.store.Held(ctx, to)
-	if err != nil {
-		return err
-	}
-	if !held {
-		return &TwilioError{Op: "add participant", Code: 20409, Err: errors.New("the newer conversation is gone again")}
-	}
-	c.State = Closed
-	return nil
-}
-
-// notOwn keeps the end of a conversation that the pair was in from being taken for
-// that of the row's own: the pair is free again, which another attempt will find.
-func notOwn(err error) error {
-	if isGone(err) {
-		return &TwilioError{Op: "add participant", Code: 20409, Err: err}
-	}
-	return err
-}
-
-// adopt takes over a conversation that holds the pair, if it is ours to take.
-// discard names the one we made in vain, by its SID or its unique name, "" if none.
-func (s *Service) adopt(ctx context.Context, c *Conversation, rc RemoteConversation, discard ConversationSID) error {
-	f := Found{SID: rc.SID, Adopted: rc.UniqueName != c.UniqueName, Discard: discard}
-	if f.Adopted && !strings.HasPrefix(rc.UniqueName, uniqueNamePrefix) {
-		if err := s.unclaimed(ctx, rc, c.Phone, c.Sender); err != nil {
-			return notOwn(err)
-		}
-	}
-	if f.Adopted {
-		if err := s.room(ctx); err != nil {
-			return err
-		}
-		texts, err := s.twilio.MessagesAfter(ctx, rc.SID, -1)
-		if err != nil {
-			return notOwn(err)
-		}
-		f.ReplyFrom = replyFrom(texts, s.now())
-	}
-	return s.take(ctx, c, f)
-}
-
-// uniqueNamePrefix marks the conversations that textme made.
-const uniqueNamePrefix = "textme-"
-
-// claimed reports whether another system has marked the conversation as its own.
-func (rc RemoteConversation) claimed() bool {
-	ours := strings.HasPrefix(rc.UniqueName, uniqueNamePrefix)
-	return !ours && (rc.UniqueName != "" || strings.TrimSpace(rc.Attributes) != "{}")
-}
-
-// unclaimed returns errForeign unless nobody has marked the conversation as
-// theirs: no unique name, no attributes, nobody in it but this pair.
-func (s *Service) unclaimed(ctx context.Context, rc RemoteConversation, phone, sender Phone) error {
-	if !s.opts.AdoptUnclaimed || rc.claimed() {
-		return errForeign
-	}
-	if err := s.room(ctx); err != nil {
-		return err
-	}
-	people, err := s.twilio.Participants(ctx, rc.SID)
-	if err != nil {
-		return err
-	}
-	for _, p := range people {
-		if p.Address != phone || p.ProxyAddress != sender {
-			return errForeign
-		}
-	}
-	return nil
-}
-
-// join adds the customer's phone to the conversation as an SMS participant,
-// or finds it there. After 50416, Twilio's word on who holds the pair is only
-// a hint: it is looked at before anything is taken over.
-func (s *Service) join(ctx context.Context, c *Conversation) (RemoteParticipant, error) {
-	if err := s.room(ctx); err != nil {
-		return RemoteParticipant{}, err
-	}
-	p, err := s.twilio.AddParticipant(ctx, c.SID, c.Phone, c.Sender)
-	switch code(err) {
-	case 50437: // in this conversation already
-		return s.findParticipant(ctx, c)
-	case 50416: // in another one
-		return s.follow(ctx, c, holder(err))
-	}
-	return p, err
-}
-
-// follow looks at the conversation that holds the pair and adopts it if it
-// can, when it is known what was said in the one that is left. A holder that is
-// gone by now leaves the pair free for another attempt.
-func (s *Service) follow(ctx context.Context, c *Conversation, named ConversationSID) (RemoteParticipant, error) {
-	if err := s.room(ctx); err != nil {
-		return RemoteParticipant{}, err
-	}
-	members, err := s.twilio.ConversationsOf(ctx, c.Phone, c.Sender)
-	if err != nil {
-		return RemoteParticipant{}, err
-	}
-	for _, m := range members {
-		switch {
-		case m.Conversation.SID == c.SID:
-			return m.Participant, nil
-		case named != "" && m.Conversation.SID != named:
-			continue
-		}
-		if err := s.pull(ctx, c); err != nil {
-			return RemoteParticipant{}, err
-		}
-		if err := s.adopt(ctx, c, m.Conversation, c.SID); err != nil {
-			return RemoteParticipant{}, err
-		}
-		return m.Participant, nil
-	}
-	return RemoteParticipant{}, &TwilioError{Op: "add participant", Code: 20409, Err: errors.New("the pair was taken and is free again")}
-}
-
-func (s *Service) findParticipant(ctx context.Context, c *Conversation) (RemoteParticipant, error) {
-	if err := s.room(ctx); err != nil {
-		return RemoteParticipant{}, err
-	}
-	people, err := s.twilio.Participants(ctx, c.SID)
-	if err != nil {
-		return RemoteParticipant{}, err
-	}
-	for _, p := range people {
-		if p.Address == c.Phone && p.ProxyAddress == c.Sender {
-			return p, nil
-		}
-	}
-	return RemoteParticipant{}, &TwilioError{Op: "add participant", Code: 50419, Err: errors.New("said to be there but not listed")}
-}
-
-// code is Twilio's error code in err, 0 when there is none.
-func code(err error) int {
-	var te *TwilioError
-	if errors.As(err, &te) {
-		return te.Code
-	}
-	return 0
-}
-
-// holder is the conversation that a 50416 names as having the pair.
-func holder(err error) ConversationSID {
-	var te *TwilioError
-	if errors.As(err, &te) {
-		return te.Holder
-	}
-	return ""
 }

@@ -29,8 +29,8 @@ type conversationAPI interface {
 	// CreateConversation makes a conversation under uniqueName. Calling it
 	// twice with one name fails with code 50353 the second time.
 	CreateConversation(ctx context.Context, uniqueName string) (RemoteConversation, error)
-	// FetchConversation reads one by its SID or unique name; IsGone tells
-	// that there is none.
+	// FetchConversation reads one by its SID or unique name. An error of class
+	// Gone tells that there is none.
 	FetchConversation(ctx context.Context, sidOrUniqueName string) (RemoteConversation, error)
 	// DeleteConversation removes one with all it holds; one that is gone
 	// already is no error.

@@ -134,12 +134,12 @@ func (s *Store) discardUnused(ctx context.Context, tx pgx.Tx, conversation uuid.
 		SELECT coalesce(conversation_sid, unique_name) FROM conversations c WHERE id = $1 AND NOT adopted
 			AND (conversation_sid IS NOT NULL OR create_attempted_at IS NOT NULL)
 			AND NOT EXISTS (SELECT FROM messages m WHERE m.conversation_id = c.id AND m.message_sid IS NOT NULL)`
-	var unused chat.ConversationSID
+	var unused chat.ConversationRef
 	found, err := optional(tx.QueryRow(ctx, q, conversation).Scan(&unused))
 	if err != nil || !found {
 		return err
 	}
-	return s.enqueue(ctx, tx, []chat.Job{chat.DiscardJob{ConversationSID: unused}})
+	return s.enqueue(ctx, tx, []chat.Job{chat.DiscardJob{Conversation: unused}})
 }
 
 // Parked sums up what the conversation's parked events tell.

@@ -10,6 +10,37 @@ import (
 	"textme/chat"
 )
 
+// adopted makes the conversation that Ann has texted in a row of ours, by whose id
+// it is known from now on.
+func (f *fixture) adopted(ch chat.ConversationSID, mb chat.ParticipantSID) uuid.UUID {
+	f.t.Helper()
+	must(f.t, f.AdoptConversation(f.t.Context(), chat.Adoption{SID: ch, Participant: chat.RemoteParticipant{SID: mb, Address: ann, ProxyAddress: sender}}))
+	return one[uuid.UUID](f, `SELECT id FROM conversations WHERE conversation_sid = $1`, ch)
+}
+
+// welcomeOf is the row's welcome text.
+func (f *fixture) welcomeOf(conversation uuid.UUID) uuid.UUID {
+	f.t.Helper()
+	return one[uuid.UUID](f, `SELECT id FROM messages WHERE purpose = 'welcome' AND conversation_id = $1`, conversation)
+}
+
+// posting has the holder of the lease send the row's welcome text, without a word
+// of what comes of it.
+func (f *fixture) posting(lease chat.Lease) {
+	f.t.Helper()
+	v, err := f.BeginSend(f.t.Context(), lease, f.welcomeOf(lease.ConversationID), func(chat.GateFacts) chat.Verdict { return chat.Verdict{} })
+	must(f.t, err)
+	if !v.Goes() {
+		f.t.Fatal("the welcome does not go")
+	}
+}
+
+// welcomes counts the welcome texts that have not left for certain, and may.
+func (f *fixture) welcomes() int {
+	f.t.Helper()
+	return one[int](f, `SELECT count(*) FROM messages WHERE purpose = 'welcome' AND status IN ('queued', 'sending')`)
+}
+
 // One text is in the dark while the welcome still waits behind it, and the pair
 // moves to a newer conversation: there the welcome is owed.
 func TestQueuedWelcomeBehindADarkText(t *testing.T) {
@@ -20,7 +51,7 @@ func TestQueuedWelcomeBehindADarkText(t *testing.T) {
 		id := f.live(ann, ch1, mb1) // admitted, welcome queued
 		f.exec(`INSERT INTO messages (id, conversation_id, direction, purpose, turn, author, body, status, sending_at, attempts, created_at)
 			VALUES ($1, $2, 'out', 'reply', 0, 'bot', 'We are open', 'sending', now(), 1, now() - interval '1 minute')`, uuid.New(), id)
-		must(t, f.AdoptConversation(ctx, chat.Adoption{SID: ch2, Participant: chat.RemoteParticipant{SID: mb2, Address: ann, ProxyAddress: sender}}))
+		heir := f.adopted(ch2, mb2)
 		lease := f.lease(id) // wrapUp: the reply is looked for
 		if left {
 			f.apply(chat.PolledMessage(ch1, chat.RemoteMessage{SID: im(1), Index: 1, OurID: one[uuid.UUID](f, `SELECT id FROM messages WHERE purpose = 'reply'`), Author: "bot", Body: "We are open", At: noon}))
@@ -28,7 +59,6 @@ func TestQueuedWelcomeBehindADarkText(t *testing.T) {
 			must(t, f.Requeue(ctx, lease, one[uuid.UUID](f, `SELECT id FROM messages WHERE purpose = 'reply'`), true))
 		}
 		must(t, f.CloseConversation(ctx, lease, "closed at Twilio", true))
-		heir := one[uuid.UUID](f, `SELECT id FROM conversations WHERE conversation_sid = $1`, ch2)
 		if got := one[bool](f, `SELECT merged_into IS NOT DISTINCT FROM $2 FROM conversations WHERE id = $1`, id, heir); !got {
 			t.Errorf("left %t: the sign-up whose welcome never left was not taken over by the live row", left)
 		}
@@ -48,9 +78,8 @@ func TestReopenedRowWelcomes(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	ctx := t.Context()
-	first := f.live(ann, ch1, mb1)                                                                                                                // welcome queued
-	must(t, f.AdoptConversation(ctx, chat.Adoption{SID: ch2, Participant: chat.RemoteParticipant{SID: mb2, Address: ann, ProxyAddress: sender}})) // closes it; the heir owes
-	heir := one[uuid.UUID](f, `SELECT id FROM conversations WHERE conversation_sid = $1`, ch2)
+	first := f.live(ann, ch1, mb1) // welcome queued
+	heir := f.adopted(ch2, mb2)    // closes it; the heir owes
 	// ch2 is closed at Twilio before the heir has sent anything; its heir finds the pair in ch1.
 	f.apply(chat.PolledClosed(ch2, time.Now()))
 	must(t, f.CloseConversation(ctx, f.lease(heir), "closed at Twilio", true))
@@ -59,7 +88,7 @@ func TestReopenedRowWelcomes(t *testing.T) {
 	must(t, f.Merge(ctx, lease, ch1))
 	again := f.lease(first)
 	f.activate(again, ch1, "MB33333333333333333333333333333333")
-	if n := one[int](f, `SELECT count(*) FROM messages WHERE purpose = 'welcome' AND status = 'queued'`); n != 1 {
+	if n := f.welcomes(); n != 1 {
 		t.Errorf("%d welcome texts are going to be sent, want 1; rows: %s", n, one[string](f, `SELECT string_agg(purpose || ' ' || status || ' ' || reason, '; ') FROM messages`))
 	}
 }
@@ -72,8 +101,7 @@ func TestMergeIntoTheRowInheritedFrom(t *testing.T) {
 	ctx := t.Context()
 	// The person texted first: the row has a text, is emptied (pending), and the
 	// sign-up that comes now is admitted but has no welcome queued.
-	must(t, f.AdoptConversation(ctx, chat.Adoption{SID: ch1, Participant: chat.RemoteParticipant{SID: mb1, Address: ann, ProxyAddress: sender}}))
-	old := one[uuid.UUID](f, `SELECT id FROM conversations`)
+	old := f.adopted(ch1, mb1)
 	f.apply(f.text(ch1, mb1, ann, 0, "HOURS"), f.event(chat.PolledParticipantRemoved(ch1, mb1, noon)))
 	r, err := f.RecordSignup(ctx, f.signup(ann))
 	must(t, err)
@@ -82,23 +110,17 @@ func TestMergeIntoTheRowInheritedFrom(t *testing.T) {
 	_, err = f.GiveBack(ctx, lease, 0, 0)
 	must(t, err)
 	// She texts, Twilio makes ch2, it is adopted and is the heir; its welcome is posted into the dark.
-	must(t, f.AdoptConversation(ctx, chat.Adoption{SID: ch2, Participant: chat.RemoteParticipant{SID: mb2, Address: ann, ProxyAddress: sender}}))
-	heir := one[uuid.UUID](f, `SELECT id FROM conversations WHERE conversation_sid = $1`, ch2)
+	heir := f.adopted(ch2, mb2)
 	hl := f.lease(heir)
 	must(t, f.Decide(ctx, hl, nil, false))
-	welcome := one[uuid.UUID](f, `SELECT id FROM messages WHERE purpose = 'welcome'`)
-	v, err := f.BeginSend(ctx, hl, welcome, func(chat.GateFacts) chat.Verdict { return chat.Verdict{} })
-	must(t, err)
-	if !v.Goes() {
-		t.Fatal("the welcome does not go")
-	}
+	f.posting(hl)
 	// She is moved back to ch1; the heir's worker follows and merges.
 	f.apply(f.event(chat.PolledParticipantRemoved(ch2, mb2, noon)))
 	if err := f.Merge(ctx, hl, ch1); !errors.Is(err, chat.ErrInTheDark) {
 		t.Errorf("merged with %v, want ErrInTheDark", err)
 	}
 	must(t, f.Decide(ctx, hl, nil, false))
-	if n := one[int](f, `SELECT count(*) FROM messages WHERE purpose = 'welcome' AND status IN ('queued', 'sending')`); n != 1 {
+	if n := f.welcomes(); n != 1 {
 		t.Errorf("%d welcome texts of one sign-up are on their way, want the one in the dark", n)
 	}
 }
@@ -187,14 +209,13 @@ func TestFailureOfAClosedRow(t *testing.T) {
 	id := f.live(ann, ch1, mb1) // admitted, welcome queued
 	f.apply(f.text(ch1, mb1, ann, 0, "HOURS"), f.event(chat.PolledParticipantRemoved(ch1, mb1, noon)))
 	lease := f.lease(id) // its worker is about to add her again
-	must(t, f.AdoptConversation(ctx, chat.Adoption{SID: ch2, Participant: chat.RemoteParticipant{SID: mb2, Address: ann, ProxyAddress: sender}}))
+	heir := f.adopted(ch2, mb2)
 	must(t, f.FailConversation(ctx, lease, 50416, "foreign"))
 	if got := one[string](f, `SELECT outcome FROM signup_outcomes`); got != "admitted" {
 		t.Errorf("the sign-up is %s", got)
 	}
-	heir := one[uuid.UUID](f, `SELECT id FROM conversations WHERE conversation_sid = $1`, ch2)
 	must(t, f.Decide(ctx, f.lease(heir), nil, false))
-	if n := one[int](f, `SELECT count(*) FROM messages WHERE purpose = 'welcome' AND status = 'queued'`); n != 1 {
+	if n := f.welcomes(); n != 1 {
 		t.Errorf("%d welcomes are going to be sent, want 1", n)
 	}
 }
@@ -224,8 +245,7 @@ func TestFailedHeir(t *testing.T) {
 	ctx := t.Context()
 	id := f.live(ann, ch1, mb1)
 	f.exec(`UPDATE messages SET status = 'sending', sending_at = now(), attempts = 1`)
-	must(t, f.AdoptConversation(ctx, chat.Adoption{SID: ch2, Participant: chat.RemoteParticipant{SID: mb2, Address: ann, ProxyAddress: sender}}))
-	heir := one[uuid.UUID](f, `SELECT id FROM conversations WHERE conversation_sid = $1`, ch2)
+	heir := f.adopted(ch2, mb2)
 	hl := f.lease(heir)
 	must(t, f.FailConversation(ctx, hl, 50416, "foreign"))
 	_, err := f.Finish(ctx, hl, 0)
@@ -245,17 +265,11 @@ func TestReopenWhileTheHeirIsInTheDark(t *testing.T) {
 	f := newFixture(t)
 	ctx := t.Context()
 	a := f.live(ann, ch1, mb1) // admitted, welcome queued
-	must(t, f.AdoptConversation(ctx, chat.Adoption{SID: ch2, Participant: chat.RemoteParticipant{SID: mb2, Address: ann, ProxyAddress: sender}}))
-	r := one[uuid.UUID](f, `SELECT id FROM conversations WHERE conversation_sid = $1`, ch2)
+	r := f.adopted(ch2, mb2)
 	rl := f.lease(r)
 	must(t, f.Decide(ctx, rl, nil, false))
-	welcome := one[uuid.UUID](f, `SELECT id FROM messages WHERE purpose = 'welcome' AND conversation_id = $1`, r)
-	v, err := f.BeginSend(ctx, rl, welcome, func(chat.GateFacts) chat.Verdict { return chat.Verdict{} })
-	must(t, err)
-	if !v.Goes() {
-		t.Fatal("does not go")
-	}
-	_, err = f.GiveBack(ctx, rl, time.Second, 0) // posted, no answer
+	f.posting(rl)
+	_, err := f.GiveBack(ctx, rl, time.Second, 0) // no answer
 	must(t, err)
 	f.apply(chat.PolledClosed(ch2, time.Now()))
 	f.apply(f.text(ch1, "MB33333333333333333333333333333333", ann, 0, "HOURS")) // she is back in ch1
@@ -270,13 +284,11 @@ func TestReopenTakesOver(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	ctx := t.Context()
-	must(t, f.AdoptConversation(ctx, chat.Adoption{SID: ch1, Participant: chat.RemoteParticipant{SID: mb1, Address: ann, ProxyAddress: sender}}))
-	a := one[uuid.UUID](f, `SELECT id FROM conversations`)
+	a := f.adopted(ch1, mb1)
 	f.apply(f.text(ch1, mb1, ann, 0, "HOURS"), f.event(chat.PolledParticipantRemoved(ch1, mb1, noon)))
 	r, err := f.RecordSignup(ctx, f.signup(ann)) // undecided
 	must(t, err)
-	must(t, f.AdoptConversation(ctx, chat.Adoption{SID: ch2, Participant: chat.RemoteParticipant{SID: mb2, Address: ann, ProxyAddress: sender}}))
-	heir := one[uuid.UUID](f, `SELECT id FROM conversations WHERE conversation_sid = $1`, ch2)
+	heir := f.adopted(ch2, mb2)
 	hl := f.lease(heir)
 	must(t, f.Decide(ctx, hl, []chat.Decision{{SignupID: r.SignupID, Outcome: chat.Capped, Reason: "the number was welcomed a short while ago"}}, false))
 	f.apply(chat.PolledClosed(ch2, time.Now()))
@@ -301,18 +313,16 @@ func TestStoppedWelcomeStaysStopped(t *testing.T) {
 	f := newFixture(t)
 	ctx := t.Context()
 	a := f.live(ann, ch1, mb1) // welcome queued
-	must(t, f.AdoptConversation(ctx, chat.Adoption{SID: ch2, Participant: chat.RemoteParticipant{SID: mb2, Address: ann, ProxyAddress: sender}}))
-	r := one[uuid.UUID](f, `SELECT id FROM conversations WHERE conversation_sid = $1`, ch2)
+	r := f.adopted(ch2, mb2)
 	rl := f.lease(r)
 	must(t, f.Decide(ctx, rl, nil, false))
-	welcome := one[uuid.UUID](f, `SELECT id FROM messages WHERE purpose = 'welcome' AND conversation_id = $1`, r)
-	_, err := f.BeginSend(ctx, rl, welcome, func(chat.GateFacts) chat.Verdict { return chat.Verdict{Cancel: "the person replied STOP"} })
+	_, err := f.BeginSend(ctx, rl, f.welcomeOf(r), func(chat.GateFacts) chat.Verdict { return chat.Verdict{Cancel: "the person replied STOP"} })
 	must(t, err)
 	// moved back to ch1 by staff; the heir follows
 	must(t, f.Merge(ctx, rl, ch1))
 	al := f.lease(a)
 	f.activate(al, ch1, "MB33333333333333333333333333333333")
-	if n := one[int](f, `SELECT count(*) FROM messages WHERE purpose = 'welcome' AND status IN ('queued', 'sending')`); n != 0 {
+	if n := f.welcomes(); n != 0 {
 		t.Errorf("the welcome that a STOP cancelled is queued again")
 	}
 }

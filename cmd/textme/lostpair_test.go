@@ -54,7 +54,7 @@ func TestPairOtherConversationGone(t *testing.T) {
 				}
 				o.meddle.Store(&meddle)
 			})
-			must(t, o.loudConsole().RemoveParticipant(ch, o.sim.Participants(ch)[0].SID))
+			o.takesOut(ch)
 			o.until("the row has lost her", func() bool {
 				return one[bool](o.story, `SELECT EXISTS (SELECT FROM events WHERE type = 'onParticipantRemoved' AND applied_at IS NOT NULL)`)
 			})
@@ -84,7 +84,7 @@ func TestPairAddedToAClosedRow(t *testing.T) {
 		}
 		o.until("its end is known", func() bool { return one[bool](o.story, `SELECT bool_and(state = 'closed') FROM conversations`) })
 	})
-	must(t, o.loudConsole().RemoveParticipant(ch, o.sim.Participants(ch)[0].SID))
+	o.takesOut(ch)
 	o.until("she is back", func() bool { return len(o.sim.Participants(ch)) == 1 })
 	o.answers(drifter)
 }
@@ -121,7 +121,7 @@ func TestPairAdoptionOfAnEndedConversation(t *testing.T) {
 		}
 	}
 	o.meddle.Store(&meddle)
-	must(t, o.loudConsole().RemoveParticipant(ch, o.sim.Participants(ch)[0].SID))
+	o.takesOut(ch)
 	o.until("the row has lost her", func() bool { return o.mapping(drifter) == "none" })
 	o.says(drifter, "HOURS")
 	<-release
@@ -179,7 +179,7 @@ func TestPairFailedInTheDark(t *testing.T) {
 	o.signsUp(drifter, "Canary")
 	o.until("the post has had no answer", func() bool { return o.sim.FaultCounts()[string(twiliosim.Reset)] > 0 })
 	ch := o.bound(drifter)[0]
-	must(t, o.loudConsole().RemoveParticipant(ch, o.sim.Participants(ch)[0].SID))
+	o.takesOut(ch)
 	o.until("the row has failed", func() bool { return strings.HasPrefix(o.rows(drifter), "failed") })
 	o.settled()
 	o.expect("the text", one[string](o.story, `SELECT string_agg(status, ' ') FROM messages`), "cancelled")
@@ -200,7 +200,7 @@ func TestPairWelcomeBehindADarkAnswer(t *testing.T) {
 	})
 	ch := o.bound(drifter)[0]
 	o.before(twiliosim.RouteAddParticipant, func(*http.Request) { o.says(drifter, "HOURS") })
-	must(t, o.loudConsole().RemoveParticipant(ch, o.sim.Participants(ch)[0].SID))
+	o.takesOut(ch)
 	o.until("a new conversation is a row", func() bool { return one[int](o.story, `SELECT count(*) FROM conversations`) == 2 })
 	o.settled()
 	o.live(drifter)
@@ -225,7 +225,7 @@ func TestPairTextInTheConversationBefore(t *testing.T) {
 	ch := o.bound(drifter)[0]
 	o.says(drifter, "canary")
 	o.before(twiliosim.RouteAddParticipant, func(*http.Request) { o.says(drifter, "HOURS") })
-	must(t, o.loudConsole().RemoveParticipant(ch, o.sim.Participants(ch)[0].SID))
+	o.takesOut(ch)
 	o.until("the next text is known", func() bool { return strings.HasSuffix(o.heardFrom(drifter), "HOURS") })
 	must(t, o.sim.SetFaults(twiliosim.Faults{}))
 	o.settled()
@@ -246,7 +246,7 @@ func TestPairLateCreate(t *testing.T) {
 	o.settled()
 	ch := o.live(drifter)
 	for _, c := range o.sim.Conversations() {
-		discarded := one[bool](o.story, `SELECT EXISTS (SELECT FROM river_job WHERE kind = 'discard' AND args->>'conversation_sid' IN ($1, $2))`, c.SID, c.UniqueName)
+		discarded := one[bool](o.story, `SELECT EXISTS (SELECT FROM river_job WHERE kind = 'discard' AND args->>'conversation' IN ($1, $2))`, c.SID, c.UniqueName)
 		if c.SID != ch && c.State != "closed" && len(o.sim.Participants(c.SID)) == 0 && c.NextIndex == 0 && !discarded {
 			t.Error("the conversation made in vain is going to stay")
 		}
@@ -280,7 +280,7 @@ func TestPairStopInTheConversationFollowed(t *testing.T) {
 		}
 	}
 	o.meddle.Store(&meddle)
-	must(t, o.loudConsole().RemoveParticipant(ch, o.sim.Participants(ch)[0].SID))
+	o.takesOut(ch)
 	o.until("the welcome is decided about", decided)
 	o.expect("welcome", one[string](o.story, `SELECT status || ': ' || reason FROM messages WHERE purpose = 'welcome'`), "cancelled: the person replied STOP")
 }

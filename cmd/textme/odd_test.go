@@ -184,7 +184,7 @@ var endedCases = []oddCase{
 		o.welcomed(phone)
 		ch := o.live(phone)
 		before := o.mapping(phone)
-		must(o.t, o.loudConsole().RemoveParticipant(ch, o.sim.Participants(ch)[0].SID))
+		o.takesOut(ch)
 		o.hearsNothing(phone)
 		if o.live(phone) != ch || o.mapping(phone) == before {
 			o.t.Errorf("the mapping was %s and is %s, want the same conversation and a new participant", before, o.mapping(phone))
@@ -199,7 +199,7 @@ var endedCases = []oddCase{
 		o.welcomed(phone)
 		ch := o.live(phone)
 		o.before(twiliosim.RouteAddParticipant, func(*http.Request) { o.says(phone, "HOURS") })
-		must(o.t, o.loudConsole().RemoveParticipant(ch, o.sim.Participants(ch)[0].SID))
+		o.takesOut(ch)
 		o.gets(phone, "open Mon-Fri 9-6")
 		o.hearsNothing(phone)
 		o.expect("transcript", o.heardFrom(phone), "HOURS")
@@ -213,7 +213,7 @@ var endedCases = []oddCase{
 			o.says(phone, "canary")
 			o.before(twiliosim.RouteFetchConversation, func(r *http.Request) { must(o.t, o.console().Close(r.PathValue("ConversationSid"))) })
 		})
-		must(o.t, o.loudConsole().RemoveParticipant(ch, o.sim.Participants(ch)[0].SID))
+		o.takesOut(ch)
 		o.until("they are back", func() bool { return len(o.sim.Participants(ch)) == 1 })
 		o.settled()
 		o.expect("conversation", o.live(phone), ch)
@@ -285,7 +285,7 @@ var momentCases = []oddCase{
 		ch := o.live(phone)
 		o.expect("transcript", o.heardFrom(phone), "HOURS")
 		for _, c := range o.sim.Conversations() {
-			discarded := one[bool](o.story, `SELECT EXISTS (SELECT FROM river_job WHERE kind = 'discard' AND args->>'conversation_sid' = $1)`, c.SID)
+			discarded := one[bool](o.story, `SELECT EXISTS (SELECT FROM river_job WHERE kind = 'discard' AND args->>'conversation' = $1)`, c.SID)
 			if len(o.sim.Participants(c.SID)) == 0 && c.State != "closed" && c.SID != ch && c.NextIndex == 0 && !discarded {
 				o.t.Error("the conversation we made in vain is going to stay")
 			}
@@ -396,7 +396,7 @@ func (o *oddStory) movedInTheDark(phone chat.Phone) (deleted bool) {
 	o.signsUp(phone, "Canary")
 	o.until("the post of the welcome text has had no answer", func() bool { return faults() > before })
 	old := o.bound(phone)[0]
-	must(o.t, o.loudConsole().RemoveParticipant(old, o.sim.Participants(old)[0].SID))
+	o.takesOut(old)
 	o.says(phone, "HOURS")
 	o.until("both texts have come", func() bool { return len(o.ours(phone)) >= 2 })
 	o.settled()
@@ -409,7 +409,7 @@ func (o *oddStory) movedInTheDark(phone chat.Phone) (deleted bool) {
 		o.t.Error("the number was not in a new conversation: the test proves nothing")
 	}
 	_, err := o.db.Exec(o.t.Context(), `UPDATE river_job SET state = 'available', scheduled_at = now()
-		WHERE kind = 'discard' AND args->>'conversation_sid' = $1`, old) // if there is such a job
+		WHERE kind = 'discard' AND args->>'conversation' = $1`, old) // if there is such a job
 	must(o.t, err)
 	o.settled()
 	there := func(c twiliosim.Conversation) bool { return c.SID == old }
@@ -419,6 +419,12 @@ func (o *oddStory) movedInTheDark(phone chat.Phone) (deleted bool) {
 // console changes things and tells nobody; loudConsole raises webhooks.
 func (o *oddStory) console() twiliosim.Console     { return o.sim.Console(false) }
 func (o *oddStory) loudConsole() twiliosim.Console { return o.sim.Console(true) }
+
+// takesOut has somebody at Twilio take the person out of their conversation.
+func (o *oddStory) takesOut(ch string) {
+	o.t.Helper()
+	must(o.t, o.loudConsole().RemoveParticipant(ch, o.sim.Participants(ch)[0].SID))
+}
 
 // before does something right before the next call of the route.
 func (o *oddStory) before(route string, do func(*http.Request)) {

@@ -1,0 +1,83 @@
+package store
+
+import (
+	"context"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
+	"textme/chat"
+)
+
+// Merge gives this conversation's sign-ups to the row that has sid: that row
+// is opened again, this one closes. Who takes part at Twilio may have changed
+// while it was closed, so its worker looks for the participant anew. While a text
+// of this row may have left, chat.ErrInTheDark.
+func (s *Store) Merge(ctx context.Context, lease chat.Lease, sid chat.ConversationSID) error {
+	return s.locked(ctx, "merge", lease, func(tx pgx.Tx) error {
+		const find = `/* store.Merge */
+			SELECT id FROM conversations
+			WHERE conversation_sid = $2 AND (customer_id, sender) = (SELECT customer_id, sender FROM conversations WHERE id = $1)
+			FOR NO KEY UPDATE`
+		var into uuid.UUID
+		if err := tx.QueryRow(ctx, find, lease.ConversationID, sid).Scan(&into); err != nil {
+			return err
+		}
+		sending, err := s.closeRow(ctx, tx, lease.ConversationID, "continued in an earlier conversation")
+		if err != nil {
+			return err
+		}
+		if sending { // or it would be sent a second time
+			return chat.ErrInTheDark
+		}
+		if err := mergeInto(ctx, tx, lease.ConversationID, into); err != nil {
+			return err
+		}
+		if err := s.discardUnused(ctx, tx, lease.ConversationID); err != nil {
+			return err
+		}
+		if err := reopenRow(ctx, tx, into); err != nil {
+			return err
+		}
+		return s.wakeOne(ctx, tx, into)
+	})
+}
+
+// Reopen brings a closed row back whose conversation lives at Twilio with the pair
+// in it, unless the pair has an open row. If another row had taken its sign-ups
+// over, and has closed, it takes that one's in turn; while a text of that one's
+// may have left, chat.ErrInTheDark.
+func (s *Store) Reopen(ctx context.Context, lease chat.Lease) (reopened bool, err error) {
+	err = s.locked(ctx, "reopen", lease, func(tx pgx.Tx) error {
+		const q = `/* store.Reopen */
+			SELECT coalesce(merged_into, id), EXISTS (SELECT FROM messages WHERE conversation_id = coalesce(merged_into, c.id) AND status = 'sending')
+			FROM conversations c WHERE id = $1 AND state = 'closed'
+				AND NOT EXISTS (SELECT FROM conversations o WHERE (o.customer_id, o.sender) = (c.customer_id, c.sender) AND o.state <> 'closed')`
+		var root uuid.UUID
+		var sending bool
+		free, err := optional(tx.QueryRow(ctx, q, lease.ConversationID).Scan(&root, &sending))
+		reopened = free
+		switch {
+		case err != nil || !free:
+			return err
+		case sending:
+			return chat.ErrInTheDark
+		case root != lease.ConversationID:
+			if err := mergeInto(ctx, tx, root, lease.ConversationID); err != nil {
+				return err
+			}
+		}
+		return reopenRow(ctx, tx, lease.ConversationID)
+	})
+	return reopened, err
+}
+
+// reopenRow makes a row pending again. Who takes part at Twilio is looked up anew.
+func reopenRow(ctx context.Context, tx pgx.Tx, conversation uuid.UUID) error {
+	const q = `/* store.reopenRow */
+		UPDATE conversations SET state = 'pending', participant_sid = NULL,
+			state_at = now(), closed_at = NULL, merged_into = NULL, failure_code = 0, failure_reason = '', failed_at = NULL
+		WHERE id = $1`
+	_, err := tx.Exec(ctx, q, conversation)
+	return err
+}
