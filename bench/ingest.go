@@ -38,6 +38,9 @@ func (b *bench) ingest(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
+		if err := b.peers(ctx, clients, limit); err != nil {
+			return err
+		}
 		for _, handler := range []string{"bot", "agent"} {
 			if err := b.ingestWith(ctx, clients, handler, limit); err != nil {
 				return err

@@ -34,14 +34,22 @@ func cpuOfFamily(pid int) time.Duration {
 		return 0
 	}
 	sum := times.own + times.ended
+	for _, child := range childrenOf(pid) {
+		sum += cpuOf(child)
+	}
+	return sum
+}
+
+func childrenOf(pid int) (children []int) {
 	stats, _ := filepath.Glob("/proc/[0-9]*/stat") // its only error is a bad pattern
 	for _, file := range stats {
 		child := filepath.Base(filepath.Dir(file))
-		if times, parent, ok := readStat(child); ok && parent == pid {
-			sum += times.own
+		if _, parent, ok := readStat(child); ok && parent == pid {
+			n, _ := strconv.Atoi(child) // the pattern's
+			children = append(children, n)
 		}
 	}
-	return sum
+	return children
 }
 
 type cpuTimes struct{ own, ended time.Duration }
@@ -63,6 +71,16 @@ func readStat(pid string) (times cpuTimes, parent int, ok bool) {
 		return time.Duration(n)
 	}
 	return cpuTimes{own: (number(14) + number(15)) * tick, ended: (number(16) + number(17)) * tick}, int(number(4)), true
+}
+
+// peakOfFamily is the resident memory of a process and its children, each at its
+// highest, in bytes.
+func peakOfFamily(pid int) (sum int64) {
+	for _, one := range append(childrenOf(pid), pid) {
+		_, peak := memoryOf(one)
+		sum += peak
+	}
+	return sum
 }
 
 // memoryOf is the resident memory of the process now and at its highest, in

@@ -25,7 +25,8 @@ const (
 	publicURL  = "https://textme.example"
 )
 
-// service is the program under test: the real binary as a process of its own.
+// service is a program under test: ours, the real binary, or its peer, as a process
+// of its own.
 type service struct {
 	cmd     *exec.Cmd
 	address string        // host and port it listens on
@@ -46,13 +47,18 @@ func startService(ctx context.Context, binary, dir, dsn, twilioURL string, chang
 		"TWILIO_SENDER": sender, "BUSINESS_NAME": "Harbor Bikes", "BOT_SCRIPT": "bot/scripts/default.txt",
 	}
 	maps.Copy(env, change)
+	return launch(ctx, exec.CommandContext(ctx, binary, "serve"), env, dir)
+}
+
+// launch starts a program that prints the address it listens on, and waits for
+// that. Its log is a file in dir.
+func launch(ctx context.Context, cmd *exec.Cmd, env map[string]string, dir string) (*service, error) {
 	log, err := os.CreateTemp(dir, "service-*.log")
 	if err != nil {
 		return nil, err
 	}
 	defer log.Close()
-	s := &service{ended: make(chan struct{}), log: log.Name()}
-	s.cmd = exec.CommandContext(ctx, binary, "serve")
+	s := &service{cmd: cmd, ended: make(chan struct{}), log: log.Name()}
 	for _, name := range slices.Sorted(maps.Keys(env)) {
 		s.cmd.Env = append(s.cmd.Env, name+"="+env[name])
 	}
