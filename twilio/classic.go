@@ -24,7 +24,7 @@ func (r *reader) classic() chat.Event {
 		From:   r.number164("From"),
 		To:     r.number164("To"),
 		Body:   r.text("Body"),
-		OptOut: chat.Keyword(strings.ToLower(r.optional("OptOutType", "STOP", "START", "HELP"))),
+		OptOut: r.optOutType(),
 	}
 	if r.problem != "" {
 		return r.unapplied(e)
@@ -44,10 +44,14 @@ func (r *reader) number164(name string) chat.Phone {
 	return chat.Phone(s)
 }
 
-// optional reads a parameter that is one of words if it comes.
-func (r *reader) optional(name string, words ...string) string {
-	if r.text(name) == "" {
-		return ""
+// optOutType reads what Twilio took the text for, which it tells only with
+// Advanced Opt-Out (https://www.twilio.com/docs/messaging/tutorials/advanced-opt-out).
+// A value that is new to us says nothing: what the text itself says still counts.
+func (r *reader) optOutType() chat.Keyword {
+	switch s := r.text("OptOutType"); s {
+	case "STOP", "START", "HELP":
+		return chat.Keyword(strings.ToLower(s))
+	default:
+		return chat.NoKeyword
 	}
-	return r.oneOf(name, words...)
 }

@@ -28,7 +28,7 @@ func TestClassicMessage(t *testing.T) {
 		"start by Twilio":  {[]string{"OptOutType", "START"}, change(func(c *chat.ClassicText) { c.OptOut = chat.Start }), ""},
 		"help by Twilio":   {[]string{"OptOutType", "HELP"}, change(func(c *chat.ClassicText) { c.OptOut = chat.Help }), ""},
 		"without a body":   {[]string{"Body", ""}, change(func(c *chat.ClassicText) { c.Body = "" }), ""},
-		"new opt-out type": {[]string{"OptOutType", "PERHAPS"}, chat.ClassicText{}, "OptOutType is missing or unknown"},
+		"new opt-out type": {[]string{"OptOutType", "PERHAPS", "Body", "STOP"}, change(func(c *chat.ClassicText) { c.Body = "STOP" }), ""},
 		"WhatsApp":         {[]string{"From", "whatsapp:+14155552671"}, chat.ClassicText{}, "From is not a phone number"},
 		"short code":       {[]string{"To", "12345"}, chat.ClassicText{}, "To is not a phone number"},
 		"malformed SID":    {[]string{"MessageSid", "SM1"}, chat.ClassicText{}, "MessageSid is malformed"},
