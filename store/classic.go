@@ -63,30 +63,42 @@ func (a *applier) foreignText(ctx context.Context, e chat.Event) error {
 	return err
 }
 
-// obeyClassic takes a STOP at its word, whoever brings it. A START it believes
-// only if nobody else is going to bring it, for it comes without a time: where
-// a conversation brings the text, a STOP said after it may be known already.
-// With Advanced Opt-Out a word may mean either that only Twilio knows.
+// obeyClassic takes a STOP and a START at their word, whoever brings them; that a
+// conversation brings the same word, and better, is likely but not certain. With
+// Advanced Opt-Out a word may mean either that only Twilio knows, and then a
+// conversation brings nothing of the kind.
 func (a *applier) obeyClassic(ctx context.Context, e chat.Event, conversation bool) error {
 	word := chat.ReadKeyword(e.Classic.Body, true)
 	keyword := word
 	if e.Classic.OptOut != chat.NoKeyword {
 		keyword = e.Classic.OptOut
 	}
-	if keyword != chat.Stop && (keyword != chat.Start || conversation && word == chat.Start) {
+	if keyword != chat.Stop && keyword != chat.Start {
 		return nil
 	}
 	if err := lockPhone(ctx, a.tx, e.Classic.From); err != nil {
 		return err
 	}
+	brought := conversation && word == keyword
 	if keyword == chat.Start {
-		return a.optIn(ctx, a.tx, e.Classic.From, e.ReceivedAt.Truncate(time.Second), e.Classic.SID) // in doubt a STOP of that second is the later
+		return a.optIn(ctx, a.tx, e.Classic.From, startAt(e.ReceivedAt, brought), e.Classic.SID)
 	}
 	heard, err := a.heardStop(ctx, e.Classic.From, e.ReceivedAt)
 	if err != nil || heard {
 		return err
 	}
 	return a.optOut(ctx, a.tx, e.Classic.From, e.ReceivedAt, "text", e.Classic.SID)
+}
+
+// startAt is as of when a START counts that comes without a time: in doubt the
+// STOP of its second is the later. Where a conversation brings it too, a STOP
+// said after it may be known already; those of the last minute are left to the
+// conversation, which knows the order.
+func startAt(received time.Time, brought bool) time.Time {
+	if brought {
+		return received.Add(-echoWithin)
+	}
+	return received.Truncate(time.Second).Add(-time.Microsecond)
 }
 
 // echoWithin is how far apart the same STOP by both webhooks may be: it is one

@@ -3,6 +3,7 @@ package store_test
 import (
 	"fmt"
 	"math/rand/v2"
+	"strconv"
 	"testing"
 	"time"
 
@@ -21,11 +22,24 @@ func (f *fixture) classic(from, to chat.Phone, n int, body string, optOut chat.K
 }
 
 // now is an event for a customer's text of this moment.
-func (f *fixture) now(n int, body string) chat.Event {
+func (f *fixture) now(n int, body string) chat.Event { return f.ago(0, n, body) }
+
+// ago is an event for what a customer texted so long ago.
+func (f *fixture) ago(ago time.Duration, n int, body string) chat.Event {
 	e := said(ch1, mb1, ann, n, body)
-	e.At = time.Now().UTC()
+	e.At = time.Now().UTC().Add(-ago)
 	e.Message.At = e.At
 	return f.event(e)
+}
+
+// replaysAlike checks that the events alone come to what is there.
+func (f *fixture) replaysAlike() {
+	f.t.Helper()
+	got, err := f.Rehearse(f.t.Context())
+	must(f.t, err)
+	if len(got.Differences) > 0 {
+		f.t.Errorf("replayed differently: %+v", got.Differences)
+	}
 }
 
 // optedOut is 't' or 'f' for ann.
@@ -47,7 +61,7 @@ func TestClassicText(t *testing.T) {
 		"STOP beside its conversation":           {true, "", "Stop", "", chat.EventEcho, true, false},
 		"STOP without one":                       {false, "", "Stop", "", chat.EventApplied, true, true},
 		"STOP by a word that only Twilio knows":  {true, "", "Arret", chat.Stop, chat.EventEcho, true, false},
-		"START beside its conversation":          {true, "STOP", "Start", "", chat.EventEcho, true, false},
+		"START beside its conversation":          {true, "STOP", "Start", "", chat.EventEcho, false, false},
 		"START without one":                      {false, "STOP", "Start", "", chat.EventApplied, false, true},
 		"START by a word that only Twilio knows": {true, "STOP", "Oui", chat.Start, chat.EventEcho, false, false},
 		"STOP as Twilio reads it":                {true, "", "STOP", chat.Stop, chat.EventEcho, true, false},
@@ -132,7 +146,7 @@ func TestBothWebhooks(t *testing.T) {
 		if got := one[bool](f, optedOut); got != (seed%2 == 0) {
 			t.Errorf("seed %d: opted out: %t", seed, got)
 		}
-		if n := one[int](f, `SELECT count(*) FROM opt_outs WHERE heard_by LIKE 'SM%'`); n != 0 {
+		if n := one[int](f, `SELECT count(*) FROM opt_outs WHERE heard_by LIKE 'SM%' AND since IS DISTINCT FROM cleared_at`); n != 0 {
 			t.Errorf("seed %d: %d opt-outs of the classic webhook are left, want none", seed, n)
 		}
 		got, err := f.Rehearse(t.Context())
@@ -140,5 +154,61 @@ func TestBothWebhooks(t *testing.T) {
 		if len(got.Differences) > 0 {
 			t.Errorf("seed %d: replayed differently: %+v", seed, got.Differences)
 		}
+	}
+}
+
+// A START that the classic webhook brings lifts what was said well before it,
+// also where the conversation that seems to take it does not.
+func TestClassicStartBesideAConversation(t *testing.T) {
+	t.Parallel()
+	tests := map[string]struct {
+		stopped       time.Duration // ago
+		before, after chat.Event    // the START
+		out           bool
+	}{
+		"the conversation brings it later": {stopped: time.Hour},
+		"just after a STOP":                {stopped: 20 * time.Second, out: true}, // which of the two was first, the conversation will say
+		"she had left the conversation": {
+			stopped: time.Hour,
+			before:  chat.Event{Type: chat.ParticipantRemoved, SID: ch1, Participant: chat.RemoteParticipant{SID: mb1}, At: time.Now()},
+		},
+		"the conversation had been deleted, as is heard later": {
+			stopped: 2 * time.Hour,
+			after:   chat.Event{Type: chat.ConversationRemoved, SID: ch1, At: time.Now().Add(-time.Hour)},
+		},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			f := newFixture(t)
+			f.live(ann, ch1, mb1)
+			f.exec(`UPDATE conversations SET created_at = now() - interval '1 day'`)
+			f.apply(f.ago(tt.stopped, 1, "STOP"))
+			for i, e := range []chat.Event{tt.before, f.classic(ann, sender, 2, "START", ""), tt.after} {
+				if e.Type != "" {
+					e.Key = chat.EventKey(e.Type, name, strconv.Itoa(i))
+					f.apply(f.event(e))
+				}
+			}
+			if got := one[bool](f, optedOut); got != tt.out {
+				t.Errorf("opted out: %t, want %t", got, tt.out)
+			}
+			f.replaysAlike()
+		})
+	}
+}
+
+// In doubt a STOP is the later: one of the second of a START without a time,
+// even if it begins its conversation.
+func TestStopInTheSecondOfAClassicStart(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	f.apply(f.classic(ann, sender, 1, "START", ""))
+	f.live(ann, ch1, mb1)
+	stop := said(ch1, mb1, ann, 0, "STOP")
+	stop.Message.At = one[time.Time](f, `SELECT received_at FROM events`)
+	f.apply(f.event(stop))
+	if !one[bool](f, optedOut) {
+		t.Error("her STOP is not obeyed")
 	}
 }
