@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
 
 	"textme/chat"
 )
@@ -83,9 +84,11 @@ func (a *applier) obeyClassic(ctx context.Context, e chat.Event, conversation bo
 	if keyword == chat.Start {
 		return a.optIn(ctx, a.tx, e.Classic.From, startAt(e.ReceivedAt, brought), e.Classic.SID)
 	}
-	heard, err := a.heardStop(ctx, e.Classic.From, e.ReceivedAt)
-	if err != nil || heard {
-		return err
+	if brought {
+		heard, err := a.heardStop(ctx, e.Classic.From, e.ReceivedAt)
+		if err != nil || heard {
+			return err
+		}
 	}
 	return a.optOut(ctx, a.tx, e.Classic.From, e.ReceivedAt, "text", e.Classic.SID)
 }
@@ -118,13 +121,34 @@ func (a *applier) heardStop(ctx context.Context, phone chat.Phone, received time
 }
 
 // supersede drops the opt-out that a classic webhook brought of a STOP that was
-// said at that time: its conversation has brought it now.
+// said at that time: its conversation has brought it now. It is the one nearest in
+// time, and never one of a word that only Twilio knows, for that no conversation
+// brings.
 func (a *applier) supersede(ctx context.Context, phone chat.Phone, at time.Time) error {
 	const q = `/* store.supersede */
-		DELETE FROM opt_outs WHERE phone_hmac = $1 AND (heard_by LIKE 'SM%' OR heard_by LIKE 'MM%') AND since BETWEEN $2 AND $3
-			AND since IS DISTINCT FROM cleared_at`
-	_, err := a.tx.Exec(ctx, q, a.keys.HashPhone(phone), at.Add(-echoWithin), at.Add(echoWithin))
-	return err
+		SELECT o.id, e.payload FROM opt_outs o JOIN events e ON e.received_at = o.since AND e.message_sid = o.heard_by
+		WHERE o.phone_hmac = $1 AND e.type = $2 AND e.payload IS NOT NULL AND o.since BETWEEN $3 AND $4 AND o.since IS DISTINCT FROM o.cleared_at
+		ORDER BY greatest(o.since - $5, $5 - o.since)`
+	rows, err := a.tx.Query(ctx, q, a.keys.HashPhone(phone), chat.ClassicMessage, at.Add(-echoWithin), at.Add(echoWithin), at)
+	if err != nil {
+		return err
+	}
+	type optOut struct {
+		ID      uuid.UUID
+		Payload []byte
+	}
+	list, err := pgx.CollectRows(rows, pgx.RowToStructByPos[optOut])
+	if err != nil {
+		return err
+	}
+	for _, o := range list {
+		e, err := a.decode(o.Payload)
+		if err == nil && chat.ReadKeyword(e.Classic.Body, true) == chat.Stop {
+			_, err := a.tx.Exec(ctx, `/* store.supersede */ DELETE FROM opt_outs WHERE id = $1`, o.ID)
+			return err
+		}
+	}
+	return nil
 }
 
 // ClassicText returns the text of a stored event of the classic webhook, and

@@ -212,3 +212,47 @@ func TestStopInTheSecondOfAClassicStart(t *testing.T) {
 		t.Error("her STOP is not obeyed")
 	}
 }
+
+// A STOP that no conversation brings is not taken for the echo of an earlier
+// one, which a START has lifted since.
+func TestSecondClassicStop(t *testing.T) {
+	t.Parallel()
+	type texts func(f *fixture) []chat.Event
+	stop := func(f *fixture) []chat.Event { return []chat.Event{f.ago(40*time.Second, 1, "STOP")} }
+	start := func(f *fixture) []chat.Event { return []chat.Event{f.ago(20*time.Second, 2, "START")} }
+	arret := func(f *fixture) []chat.Event {
+		return []chat.Event{f.now(3, "Arret"), f.classic(ann, sender, 3, "Arret", chat.Stop)}
+	}
+	echo := func(f *fixture) []chat.Event {
+		f.apply(f.classic(ann, sender, 1, "STOP", ""))
+		f.exec(`UPDATE events SET received_at = received_at - interval '40 seconds' WHERE type = 'classicMessage'`)
+		f.exec(`UPDATE opt_outs SET since = since - interval '40 seconds'`)
+		return nil
+	}
+	again := func(f *fixture) []chat.Event { return []chat.Event{f.classic(ann, sender, 3, "STOP", "")} }
+	ended := func(f *fixture) []chat.Event {
+		f.exec(`UPDATE conversations SET created_at = now() - interval '1 day'`)
+		return []chat.Event{f.event(chat.Event{
+			Key: chat.EventKey("ended"), Type: chat.ConversationRemoved, SID: ch1, At: time.Now().Add(-10 * time.Second),
+		})}
+	}
+	for name, order := range map[string][]texts{
+		"in a word that only Twilio knows":          {stop, start, arret},
+		"in such a word, and the first comes late":  {start, arret, stop},
+		"after the conversation":                    {stop, start, ended, again},
+		"and then the first comes by both webhooks": {echo, start, ended, again, stop},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			f := newFixture(t)
+			f.live(ann, ch1, mb1)
+			for _, texts := range order {
+				f.apply(texts(f)...)
+			}
+			if !one[bool](f, optedOut) {
+				t.Error("her second STOP is not obeyed")
+			}
+			f.replaysAlike()
+		})
+	}
+}
