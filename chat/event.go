@@ -124,7 +124,11 @@ type RemoteMessage struct {
 	Media       json.RawMessage // Twilio's array of metadata; nil without media
 	At          time.Time
 	UpdatedAt   time.Time
+	ByProgram   bool // posted or edited through Twilio's API or SDK; only webhooks tell
 }
+
+// Edited reports whether the body may be another than it was at first.
+func (m RemoteMessage) Edited() bool { return m.UpdatedAt.After(m.At) }
 
 // Receipt is Twilio's word on one message's delivery to one participant.
 type Receipt struct {

@@ -13,7 +13,8 @@ import (
 // once, so that whichever comes second changes nothing, and with a payload of the
 // same shape, so that both are read back alike.
 
-// PolledMessage is the event for a message that was found by asking.
+// PolledMessage is the event for a message that was found by asking. One that has
+// been edited has a key of its own, for only the webhook tells what it said before.
 func PolledMessage(sid ConversationSID, m RemoteMessage) Event {
 	fields := map[string]string{
 		"MessageSid":     string(m.SID),
@@ -30,7 +31,11 @@ func PolledMessage(sid ConversationSID, m RemoteMessage) Event {
 	if m.OurID != uuid.Nil {
 		fields["Attributes"] = MessageAttributes(m.OurID)
 	}
-	e := polled(MessageAdded, sid, m.At, fields, string(m.SID))
+	key := []string{string(m.SID)}
+	if m.Edited() {
+		key = append(key, "edited", webhookTime(m.UpdatedAt))
+	}
+	e := polled(MessageAdded, sid, m.At, fields, key...)
 	e.Message = m
 	return e
 }

@@ -120,16 +120,16 @@ func (a *applier) heardStop(ctx context.Context, phone chat.Phone, received time
 	return heard, err
 }
 
-// supersede drops the opt-out that a classic webhook brought of a STOP that was
-// said at that time: its conversation has brought it now. It is the one nearest in
-// time, and never one of a word that only Twilio knows, for that no conversation
-// brings.
-func (a *applier) supersede(ctx context.Context, phone chat.Phone, at time.Time) error {
+// supersede drops the opt-out that a classic webhook brought of the STOP that is
+// that message: its conversation has brought it now. It is the one nearest in time,
+// and never one of a word that only Twilio knows, for that no conversation brings.
+func (a *applier) supersede(ctx context.Context, phone chat.Phone, at time.Time, stop chat.MessageSID) error {
 	const q = `/* store.supersede */
 		SELECT o.id, e.payload FROM opt_outs o JOIN events e ON e.received_at = o.since AND e.message_sid = o.heard_by
 		WHERE o.phone_hmac = $1 AND e.type = $2 AND e.payload IS NOT NULL AND o.since BETWEEN $3 AND $4 AND o.since IS DISTINCT FROM o.cleared_at
-		ORDER BY greatest(o.since - $5, $5 - o.since)`
-	rows, err := a.tx.Query(ctx, q, a.keys.HashPhone(phone), chat.ClassicMessage, at.Add(-echoWithin), at.Add(echoWithin), at)
+			AND NOT EXISTS (SELECT FROM opt_outs WHERE phone_hmac = $1 AND heard_by = $5)
+		ORDER BY greatest(o.since - $6, $6 - o.since)`
+	rows, err := a.tx.Query(ctx, q, a.keys.HashPhone(phone), chat.ClassicMessage, at.Add(-echoWithin), at.Add(echoWithin), stop, at)
 	if err != nil {
 		return err
 	}

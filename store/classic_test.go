@@ -229,6 +229,11 @@ func TestSecondClassicStop(t *testing.T) {
 		f.exec(`UPDATE opt_outs SET since = since - interval '40 seconds'`)
 		return nil
 	}
+	deleted := func(f *fixture) []chat.Event {
+		e := f.removal(ch1, 1, "STOP")
+		e.Message.At = one[time.Time](f, `SELECT twilio_at FROM messages WHERE index = 1`)
+		return []chat.Event{f.event(e)}
+	}
 	again := func(f *fixture) []chat.Event { return []chat.Event{f.classic(ann, sender, 3, "STOP", "")} }
 	ended := func(f *fixture) []chat.Event {
 		f.exec(`UPDATE conversations SET created_at = now() - interval '1 day'`)
@@ -240,6 +245,7 @@ func TestSecondClassicStop(t *testing.T) {
 		"in a word that only Twilio knows":          {stop, start, arret},
 		"in such a word, and the first comes late":  {start, arret, stop},
 		"after the conversation":                    {stop, start, ended, again},
+		"and then the first is deleted":             {stop, start, ended, again, deleted},
 		"and then the first comes by both webhooks": {echo, start, ended, again, stop},
 	} {
 		t.Run(name, func(t *testing.T) {

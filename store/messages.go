@@ -12,7 +12,8 @@ import (
 )
 
 // applyMessages brings the messages of the events into the transcript. What
-// the customer wrote is obeyed at once and wakes the worker.
+// the customer wrote is obeyed at once, whichever of a text's events comes first,
+// and wakes the worker.
 func (a *applier) applyMessages(ctx context.Context, events []chat.Event) error {
 	var tell []chat.Event
 	for _, e := range events {
@@ -25,14 +26,17 @@ func (a *applier) applyMessages(ctx context.Context, events []chat.Event) error 
 		return err
 	}
 	for _, e := range tell {
+		row := a.rows[e.SID]
+		if !(arrival{e.Message, row}).incoming() {
+			continue
+		}
+		if err := a.obey(ctx, row, e); err != nil {
+			return err
+		}
 		if !heard[e.Message.SID] {
 			continue
 		}
 		delete(heard, e.Message.SID) // two events may tell of one message
-		row := a.rows[e.SID]
-		if err := a.obey(ctx, row, e.Message); err != nil {
-			return err
-		}
 		if e.Via == chat.ViaPoll && e.Message.Index >= row.ReplyFrom && e.ReceivedAt.Sub(e.Message.At) > lostAfter {
 			a.lost++
 		}
@@ -140,7 +144,7 @@ func (a *applier) insertMessages(ctx context.Context, arrivals []arrival) (heard
 
 // bodyAt is as of when the message's body reads so.
 func bodyAt(m chat.RemoteMessage) time.Time {
-	if m.UpdatedAt.After(m.At) {
+	if m.Edited() {
 		return m.UpdatedAt
 	}
 	return m.At
@@ -174,10 +178,13 @@ func (m arrival) author() string {
 }
 
 // obey does what a keyword says, in the transaction that stores the text. It
-// takes the lock of the send gate, so no send begins after a STOP commits.
-func (a *applier) obey(ctx context.Context, row eventRow, m chat.RemoteMessage) error {
+// takes the lock of the send gate, so no send begins after a STOP commits. A STOP
+// is believed of whatever a text of theirs reads or has read, a START only as the
+// person said it.
+func (a *applier) obey(ctx context.Context, row eventRow, e chat.Event) error {
+	m := e.Message
 	keyword := chat.ReadKeyword(m.Body, true) // YES counts: Twilio opts in on it too
-	if keyword != chat.Stop && keyword != chat.Start {
+	if keyword != chat.Stop && (keyword != chat.Start || !asSaid(e)) {
 		return nil
 	}
 	if err := lockCustomerOf(ctx, a.tx, row.ID); err != nil {
@@ -185,12 +192,22 @@ func (a *applier) obey(ctx context.Context, row eventRow, m chat.RemoteMessage) 
 	}
 	at := saidAt(m)
 	if keyword == chat.Stop {
-		if err := a.supersede(ctx, row.Phone, at); err != nil {
+		if err := a.supersede(ctx, row.Phone, at, m.SID); err != nil {
 			return err
 		}
 		return a.optOut(ctx, a.tx, row.Phone, at, "text", string(m.SID))
 	}
 	return a.optIn(ctx, a.tx, row.Phone, at, string(m.SID))
+}
+
+// asSaid reports whether the event tells a text in the person's own words: anybody
+// who has the account's API can edit a text, or post one in their name. A poll
+// does not tell where a text came from; there it must be a participant's.
+func asSaid(e chat.Event) bool {
+	if e.Via == chat.ViaPoll {
+		return !e.Message.Edited() && e.Message.Participant != ""
+	}
+	return e.Type == chat.MessageAdded && !e.Message.ByProgram
 }
 
 // saidAt is when a text was said, within one second in the order of the texts:

@@ -104,9 +104,14 @@ func readMessage(r *reader, e *chat.Event) []string {
 		Media:       r.media("Media"),
 		At:          r.time("DateCreated"),
 		UpdatedAt:   r.time("DateUpdated"),
+		ByProgram:   slices.Contains(programs, r.text("Source")),
 	}
 	return []string{string(e.Message.SID)}
 }
+
+// programs are the sources of what no person has sent from a phone
+// (https://www.twilio.com/docs/conversations-classic/conversations-webhooks).
+var programs = []string{"API", "SDK"}
 
 func readReceipt(r *reader, e *chat.Event) []string {
 	status := r.oneOf("Status", receiptStatuses...)

@@ -128,8 +128,9 @@ func TestPolledEventsAreReadBack(t *testing.T) {
 	events := map[string]chat.Event{
 		"message": chat.PolledMessage(testCH, chat.RemoteMessage{
 			SID: testIM, Index: 7, Author: string(customer), Participant: testMB, Body: "Are you open? ☎",
-			Media: json.RawMessage(`[{"sid":"ME1"}]`), At: at, UpdatedAt: at.Add(time.Hour),
+			Media: json.RawMessage(`[{"sid":"ME1"}]`), At: at, UpdatedAt: at,
 		}),
+		"edited message":  chat.PolledMessage(testCH, chat.RemoteMessage{SID: testIM, Author: string(customer), Body: "Open?", At: at, UpdatedAt: at.Add(time.Hour)}),
 		"message of ours": chat.PolledMessage(testCH, chat.RemoteMessage{SID: testIM, OurID: uuid.New(), Author: "bot", Body: "Hi", At: at}),
 		"empty message":   chat.PolledMessage(testCH, chat.RemoteMessage{SID: testIM, At: at}),
 		"receipt": chat.PolledReceipt(testCH, chat.Receipt{
@@ -146,7 +147,7 @@ func TestPolledEventsAreReadBack(t *testing.T) {
 			if err != nil || got.Problem != "" {
 				t.Fatalf("%v %s", err, got.Problem)
 			}
-			ownKey := want.Type == chat.ConversationStateUpdated || want.Type == chat.ParticipantRemoved
+			ownKey := want.Type == chat.ConversationStateUpdated || want.Type == chat.ParticipantRemoved || want.Message.Edited()
 			if same := got.Key == want.Key; same == ownKey {
 				t.Errorf("the key is the webhook's: %t, want %t", same, !ownKey)
 			}

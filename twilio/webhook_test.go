@@ -79,8 +79,8 @@ func TestReceiveDecodesEveryType(t *testing.T) {
 	binding := []string{"ParticipantSid", testMB, "MessagingBinding.Address", "+14155552671", "MessagingBinding.ProxyAddress", "+14155550100"}
 	message := chat.RemoteMessage{SID: testIM, Index: 7, Author: "+14155552671", Participant: testMB, Body: " hi\n", At: at}
 	text := []string{"MessageSid", testIM, "Index", "7", "Author", "+14155552671", "ParticipantSid", testMB, "Body", " hi\n", "DateCreated", atText, "Attributes", "{}"}
-	edited := message
-	edited.UpdatedAt = later
+	edited, posted := message, message
+	edited.UpdatedAt, posted.ByProgram = later, true
 	ours := chat.RemoteMessage{
 		SID: testIM, OurID: ourID, Author: "bot", At: at,
 		Media: json.RawMessage(`[{"Filename":"a.png","Size":12}]`),
@@ -143,6 +143,16 @@ func TestReceiveDecodesEveryType(t *testing.T) {
 		chat.MessageRemoved: {
 			form(chat.MessageRemoved, append(text, "DateRemoved", laterText)...),
 			chat.Event{SID: testCH, Message: message, At: later},
+			[]string{testIM},
+		},
+		"message from a phone": {
+			form(chat.MessageAdded, append(text, "Source", "SMS")...),
+			chat.Event{Type: chat.MessageAdded, SID: testCH, Message: message, At: at},
+			[]string{testIM},
+		},
+		"message by the API": {
+			form(chat.MessageAdded, append(text, "Source", "API")...),
+			chat.Event{Type: chat.MessageAdded, SID: testCH, Message: posted, At: at},
 			[]string{testIM},
 		},
 		"our message with media": {
