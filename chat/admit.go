@@ -25,6 +25,7 @@ type Admission struct {
 	Admitted    bool      // an earlier sign-up of this conversation was admitted
 	Wanted      bool      // an earlier sign-up or a text of the person calls for it
 	Owed        bool      // an earlier sign-up was admitted, and no welcome text was queued for it here
+	Welcomed    bool      // a welcome text was sent here, or given up for a reason of its own
 	LastWelcome time.Time // when this person was last welcomed in another conversation; zero: never
 }
 
@@ -172,11 +173,17 @@ func (s *Service) reopens(c Conversation) bool {
 	return c.State == Failed && s.now().Sub(c.FailedAt) >= s.opts.RetryFailedAfter
 }
 
-// decide applies the rules of admission to every undecided sign-up. With reopen
-// a failed conversation counts as new.
+// afresh is a failed conversation as it counts when it is tried again: new, unless
+// it has had its welcome text, for there is no second.
+func afresh(c Conversation, a Admission) (Conversation, Admission) {
+	c.State, a.Admitted = Pending, a.Welcomed
+	return c, a
+}
+
+// decide applies the rules of admission to every undecided sign-up.
 func (s *Service) decide(c Conversation, a Admission, reopen bool) []Decision {
 	if reopen {
-		c.State, a.Admitted = Pending, false
+		c, a = afresh(c, a)
 	}
 	decisions := make([]Decision, 0, len(a.Undecided))
 	for _, u := range a.Undecided {

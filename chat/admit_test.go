@@ -59,6 +59,7 @@ func TestDecide(t *testing.T) {
 		"welcomed elsewhere long ago": {good, Admission{Undecided: one, LastWelcome: now.Add(-24 * time.Hour)}, false, []Outcome{Admitted}},
 		"failed lately":               {failed, Admission{Undecided: one}, false, []Outcome{SignupFailed}},
 		"failed long ago":             {failed, Admission{Undecided: two, Admitted: true}, true, []Outcome{Admitted, Joined}},
+		"welcomed, failed long ago":   {failed, Admission{Undecided: one, Admitted: true, Welcomed: true}, true, []Outcome{Joined}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

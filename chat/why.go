@@ -121,7 +121,7 @@ func (s *Service) ruleOnSignup(c Conversation, a Admission) Ruling {
 	d := s.decide(c, a, reopen)[0]
 	ruling := Ruling{Verdict: d.Outcome.meaning()}
 	if reopen {
-		c.State, a.Admitted = Pending, false
+		c, a = afresh(c, a)
 	}
 	for _, rule := range admissionRules {
 		check := Check{Rule: rule.name, Says: rule.fine}

@@ -54,7 +54,7 @@ func (s *Store) Admission(ctx context.Context, c chat.Conversation) (chat.Admiss
 			coalesce(bool_or(o.outcome IN ('admitted', 'joined', 'opted_out')), false)
 				OR EXISTS (SELECT FROM messages WHERE conversation_id = $1 AND direction = 'in'),
 			coalesce(bool_or(o.outcome = 'admitted' AND NOT ` + served + `), false) AND NOT ` + hasWelcome + `,
-			` + optedOut + `,
+			` + hasWelcome + `, ` + optedOut + `,
 			(SELECT max(sending_at) FROM messages
 				WHERE conversation_id = ANY (ARRAY(SELECT id FROM conversations WHERE customer_id = $2 AND id <> $1))
 				AND purpose = 'welcome' AND message_sid IS NOT NULL)
@@ -62,7 +62,7 @@ func (s *Store) Admission(ctx context.Context, c chat.Conversation) (chat.Admiss
 		WHERE g.conversation_id = ANY ` + members
 	var last *time.Time
 	b.Queue(facts, c.ID, c.CustomerID, s.keys.HashPhone(c.Phone), c.Sender).QueryRow(func(row pgx.Row) error {
-		return row.Scan(&a.Admitted, &a.Wanted, &a.Owed, &a.OptedOut, &last)
+		return row.Scan(&a.Admitted, &a.Wanted, &a.Owed, &a.Welcomed, &a.OptedOut, &last)
 	})
 	err := s.pool.SendBatch(ctx, &b).Close()
 	if last != nil {
@@ -82,6 +82,10 @@ func (s *Store) Decide(ctx context.Context, lease chat.Lease, decisions []chat.D
 				SELECT $1, $2, $3, now() WHERE $2 <> 'failed' OR EXISTS (SELECT FROM conversations WHERE id = $4 AND state = 'failed')
 				ON CONFLICT (signup_id) DO NOTHING`
 			b.Queue(q, d.SignupID, d.Outcome, d.Reason, lease.ConversationID)
+		}
+		if len(decisions) > 0 {
+			const q = `/* store.Decide */ UPDATE conversations SET live_at = now() WHERE id = $1 AND state = 'active'`
+			b.Queue(q, lease.ConversationID)
 		}
 		if reopen {
 			queueReopenFailed(b, lease.ConversationID)

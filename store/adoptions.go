@@ -63,9 +63,9 @@ func (s *Store) AdoptConversation(ctx context.Context, ad chat.Adoption) error {
 		}
 		const q = `/* store.AdoptConversation */
 			INSERT INTO conversations (id, customer_id, sender, source_id, conversation_sid, participant_sid, state, adopted, reply_from_index,
-				closed_at, failure_reason)
+				closed_at, failure_reason, live_at)
 			SELECT $1, $2, $3, (SELECT id FROM sources WHERE sender = $3 ORDER BY (disabled_at IS NULL) DESC, (key = 'default') DESC, created_at LIMIT 1),
-				$4, nullif($5, ''), CASE $7 WHEN '' THEN 'active' ELSE 'closed' END, true, $6, CASE WHEN $7 <> '' THEN now() END, $7
+				$4, nullif($5, ''), CASE $7 WHEN '' THEN 'active' ELSE 'closed' END, true, $6, CASE WHEN $7 <> '' THEN now() END, $7, CASE $7 WHEN '' THEN now() END
 			WHERE NOT EXISTS (SELECT FROM conversations WHERE conversation_sid = $4)`
 		id := newID()
 		tag, err := tx.Exec(ctx, q, id, customer, ad.Participant.ProxyAddress, ad.SID, ad.Participant.SID, ad.ReplyFrom, ad.Ended)
@@ -112,7 +112,7 @@ func (s *Store) clearPair(ctx context.Context, tx pgx.Tx, customer uuid.UUID, ad
 	case state == chat.Pending && !used: // its worker is going to meet this conversation and adopt it
 		return false, uuid.Nil, s.wakeOne(ctx, tx, id)
 	}
-	owes, err := owes(ctx, tx, id)
+	owes, err := takeStock(ctx, tx, id)
 	if err != nil {
 		return false, uuid.Nil, err
 	}

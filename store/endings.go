@@ -46,7 +46,7 @@ func (s *Store) WrapUp(ctx context.Context, lease chat.Lease) error {
 // end closes the row, if it is not closed, and gives what it owes to another as
 // soon as that is known.
 func (s *Store) end(ctx context.Context, tx pgx.Tx, conversation uuid.UUID, reason string, looked bool) error {
-	owes, err := owes(ctx, tx, conversation)
+	owes, err := takeStock(ctx, tx, conversation)
 	if err != nil {
 		return err
 	}
@@ -64,11 +64,21 @@ func (s *Store) end(ctx context.Context, tx pgx.Tx, conversation uuid.UUID, reas
 	return s.succeed(ctx, tx, conversation)
 }
 
-// owes reports whether a sign-up of the conversation is undecided, or admitted
+// takeStock reports whether a sign-up of a row that ends is undecided, or admitted
 // without its welcome text having been sent or given up for a reason of its
-// own, such as a STOP, and no other row has taken that over.
-func owes(ctx context.Context, tx pgx.Tx, conversation uuid.UUID) (owes bool, err error) {
-	const q = `/* store.owes */
+// own, such as a STOP, and no other row has taken that over. Whoever was admitted or
+// joined while out of the conversation, and never came back to it, was promised one
+// that lives: about them the row that takes over decides anew.
+func takeStock(ctx context.Context, tx pgx.Tx, conversation uuid.UUID) (owes bool, err error) {
+	const undecide = `/* store.takeStock */
+		DELETE FROM signup_outcomes o USING conversations c
+		WHERE c.id = $1 AND c.merged_into IS NULL AND o.outcome IN ('admitted', 'joined')
+			AND o.signup_id = ANY (ARRAY(SELECT id FROM signups WHERE conversation_id = ANY ` + members + `))
+			AND o.decided_at > (SELECT max(live_at) FROM conversations WHERE id = ANY ` + members + `)`
+	if _, err := tx.Exec(ctx, undecide, conversation); err != nil {
+		return false, err
+	}
+	const q = `/* store.takeStock */
 		SELECT c.merged_into IS NULL AND (bool_or(o.signup_id IS NULL) OR bool_or(o.outcome = 'admitted' AND NOT ` + served + `)
 			AND NOT EXISTS (SELECT FROM messages m WHERE m.conversation_id = $1 AND m.purpose = 'welcome' AND NOT ` + undone + `
 				AND (m.message_sid IS NOT NULL OR m.status NOT IN ('queued', 'sending'))))

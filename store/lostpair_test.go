@@ -109,10 +109,10 @@ func TestMergeIntoTheRowInheritedFrom(t *testing.T) {
 	must(t, f.Decide(ctx, lease, []chat.Decision{{SignupID: r.SignupID, Outcome: chat.Admitted}}, false))
 	_, err = f.GiveBack(ctx, lease, 0, 0)
 	must(t, err)
-	// She texts, Twilio makes ch2, it is adopted and is the heir; its welcome is posted into the dark.
+	// She texts, Twilio makes ch2, it is adopted and is the heir, which decides anew; its welcome is posted into the dark.
 	heir := f.adopted(ch2, mb2)
 	hl := f.lease(heir)
-	must(t, f.Decide(ctx, hl, nil, false))
+	must(t, f.Decide(ctx, hl, []chat.Decision{{SignupID: r.SignupID, Outcome: chat.Admitted}}, false))
 	f.posting(hl)
 	// She is moved back to ch1; the heir's worker follows and merges.
 	f.apply(f.event(chat.PolledParticipantRemoved(ch2, mb2, noon)))

@@ -83,7 +83,7 @@ const hasTexts = `EXISTS (SELECT FROM messages m WHERE m.conversation_id = c.id 
 func (s *Store) Activate(ctx context.Context, lease chat.Lease, j chat.Joining) (active bool, err error) {
 	err = s.welcoming(ctx, "activate", lease, []chat.ConversationSID{j.SID}, func(b *pgx.Batch) {
 		const q = `/* store.Activate */
-			UPDATE conversations SET participant_sid = $2, state = 'active', state_at = now(), last_activity_at = now()
+			UPDATE conversations SET participant_sid = $2, state = 'active', state_at = now(), live_at = now(), last_activity_at = now()
 			WHERE id = $1 AND state = 'pending' AND NOT EXISTS (SELECT FROM events
 				WHERE conversation_sid = $3 AND type = $4 AND participant_sid = $2 AND applied_at >= $5)`
 		b.Queue(q, lease.ConversationID, j.Participant, j.SID, chat.ParticipantRemoved, j.Since).Exec(func(tag pgconn.CommandTag) error {

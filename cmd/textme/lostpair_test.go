@@ -205,9 +205,7 @@ func TestPairWelcomeBehindADarkAnswer(t *testing.T) {
 	o.settled()
 	o.live(drifter)
 	o.expect("outcomes", o.outcomes(drifter), "admitted")
-	if n := len(slices.DeleteFunc(o.ours(drifter), func(b string) bool { return !strings.Contains(b, "thanks for signing up") })); n != 1 {
-		t.Errorf("the phone got %d welcome texts, want 1: %q", n, o.ours(drifter))
-	}
+	o.expectWelcomes(drifter, 1)
 }
 
 // The welcome has not left and what the person wrote has not been told when
@@ -283,4 +281,82 @@ func TestPairStopInTheConversationFollowed(t *testing.T) {
 	o.takesOut(ch)
 	o.until("the welcome is decided about", decided)
 	o.expect("welcome", one[string](o.story, `SELECT status || ': ' || reason FROM messages WHERE purpose = 'welcome'`), "cancelled: the person replied STOP")
+}
+
+// A welcomed row has failed, because another system had the pair, and is tried again
+// when that has given it up. The person is back in their conversation, which has had
+// its welcome; if it has ended without our hearing of it, they get a new one.
+func TestPairFailedRowTriedAgain(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name     string
+		ended    bool
+		outcomes string
+		welcomes int
+	}{{"it lives", false, "admitted, joined", 1}, {"it has ended", true, "admitted, admitted", 2}} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			o := newOddStory(t)
+			o.welcomed(drifter)
+			ch := o.live(drifter)
+			var theirs, mb string
+			o.before(twiliosim.RouteAddParticipant, func(*http.Request) {
+				var err error
+				theirs, mb, err = o.console().Foreign("crm-17", "", string(drifter), storySender)
+				must(t, err)
+			})
+			o.takesOut(ch)
+			o.until("the row has failed", func() bool { return strings.HasPrefix(o.rows(drifter), "failed") })
+			must(t, o.console().RemoveParticipant(theirs, mb))
+			if tt.ended {
+				must(t, o.console().Close(ch))
+			}
+			o.exec(`UPDATE conversations SET failed_at = failed_at - interval '8 days'`)
+			o.signsUp(drifter, "Canary")
+			o.settled()
+			if got := o.live(drifter); (got == ch) == tt.ended {
+				t.Errorf("she is in %s, and was in %s", got, ch)
+			}
+			o.expect("outcomes", o.outcomes(drifter), tt.outcomes)
+			o.expectWelcomes(drifter, tt.welcomes)
+		})
+	}
+}
+
+// expectWelcomes wants so many welcome texts on the phone.
+func (o *oddStory) expectWelcomes(phone chat.Phone, want int) {
+	o.t.Helper()
+	texts := slices.DeleteFunc(o.ours(phone), func(b string) bool { return !strings.Contains(b, "thanks for signing up") })
+	if len(texts) != want {
+		o.t.Errorf("the phone got %d welcome texts, want %d: %q", len(texts), want, o.ours(phone))
+	}
+}
+
+// A sign-up is decided while the person is out of their conversation, joined there
+// or admitted to a row that merges into it, and the conversation ends before they are
+// back in it: they get a new one, with its welcome.
+func TestPairDecidedAboutBeforeTheEnd(t *testing.T) {
+	t.Parallel()
+	for name, lose := range map[string]func(o *oddStory, ch string){
+		"taken out unheard": func(o *oddStory, ch string) {
+			must(o.t, o.console().RemoveParticipant(ch, o.sim.Participants(ch)[0].SID))
+		},
+		"thought to be closed": func(o *oddStory, _ string) { o.exec(`UPDATE conversations SET state = 'closed', closed_at = now()`) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			o := newOddStory(t)
+			o.welcomed(drifter)
+			ch := o.live(drifter)
+			lose(o, ch)
+			o.before(twiliosim.RouteAddParticipant, func(*http.Request) { must(t, o.loudConsole().Close(ch)) })
+			o.signsUp(drifter, "Canary")
+			o.settled()
+			if o.live(drifter) == ch {
+				t.Error("she is in the conversation that has ended")
+			}
+			o.expect("outcomes", o.outcomes(drifter), "admitted, admitted")
+			o.expectWelcomes(drifter, 2)
+		})
+	}
 }
