@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"slices"
 
 	"github.com/google/uuid"
@@ -110,7 +111,8 @@ func (s *Store) clearPair(ctx context.Context, tx pgx.Tx, customer uuid.UUID, ad
 	case sid == ad.SID:
 		return false, uuid.Nil, nil
 	case state == chat.Pending && !used: // its worker is going to meet this conversation and adopt it
-		return false, uuid.Nil, s.wakeOne(ctx, tx, id)
+		row := eventRow{ID: id, Phone: ad.Participant.Address, ParticipantSID: ad.Participant.SID}
+		return false, uuid.Nil, errors.Join(s.obeyParked(ctx, tx, row, ad.SID), s.wakeOne(ctx, tx, id))
 	}
 	owes, err := takeStock(ctx, tx, id)
 	if err != nil {

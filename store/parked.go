@@ -38,6 +38,27 @@ func (s *Store) applyParked(ctx context.Context, tx pgx.Tx, sid chat.Conversatio
 	return a.finish(ctx)
 }
 
+// obeyParked does what the person says in the events that wait for sid, before those
+// are applied: the row whose they are going to be may have long to wait, and others
+// send to the person meanwhile.
+func (s *Store) obeyParked(ctx context.Context, tx pgx.Tx, row eventRow, sid chat.ConversationSID) error {
+	parked, err := parkedEvents(ctx, tx, sid)
+	if err != nil {
+		return err
+	}
+	a := applier{Store: s, tx: tx}
+	for _, p := range parked {
+		e, err := s.read(p)
+		if err != nil || e.Message.SID == "" || !(arrival{e.Message, row}).incoming() {
+			continue // what cannot be read is marked when it is applied
+		}
+		if err := a.obey(ctx, row, e); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // parkedEvents lists the events that wait for sid to become a row's, as they
 // came.
 func parkedEvents(ctx context.Context, tx pgx.Tx, sid chat.ConversationSID) ([]storedEvent, error) {

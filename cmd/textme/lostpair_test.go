@@ -3,6 +3,7 @@ package main
 import (
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"slices"
 	"strings"
 	"sync"
@@ -359,4 +360,47 @@ func TestPairDecidedAboutBeforeTheEnd(t *testing.T) {
 			o.expectWelcomes(drifter, 2)
 		})
 	}
+}
+
+// A row waits for its paused sender when the person says STOP in the conversation
+// that Twilio makes for it: nobody else may text them meanwhile.
+func TestPairStopToAPausedSender(t *testing.T) {
+	t.Parallel()
+	const other = "+15005550007"
+	o := oddStory{story: newStoryAt(t, func(opts *twiliosim.Options) { opts.Senders = append(opts.Senders, other) },
+		func(env map[string]string) { env["WELCOME_EVERY"] = "off" })}
+	o.runs(exitOK, "", "sources", "add", "other", "--business", "Harbor Boats", "--sender", other)
+	o.exec(`INSERT INTO pauses (scope, code, reason, probe_at) VALUES ($1, 30034, 'not registered', now() + interval '1 hour')`, storySender)
+	o.signsUp(drifter, "Canary")
+	o.until("it waits", func() bool {
+		return one[bool](o.story, `SELECT EXISTS (SELECT FROM conversations WHERE retry_at IS NOT NULL)`)
+	})
+	o.says(drifter, "STOP")
+	o.until("she has opted out", func() bool { return one[int](o.story, `SELECT count(*) FROM opt_outs WHERE cleared_at IS NULL`) == 1 })
+	found := tokenIn.FindStringSubmatch(o.get("/s/other", http.StatusOK))
+	o.post("/signup/other", url.Values{"phone": {string(drifter)}, "name": {"Canary"}, "consent": {"yes"}, "form_token": {found[1]}})
+	o.until("the other sign-up is decided", func() bool {
+		return one[string](o.story, `SELECT coalesce(min(outcome), '') FROM signup_outcomes o JOIN signups g ON g.id = o.signup_id
+			JOIN sources s ON s.id = g.source_id WHERE key = 'other'`) == "opted_out"
+	})
+}
+
+// While we make their conversation the person writes that they want no texts, in one
+// that Twilio makes and that is closed right away, unheard.
+func TestPairStopWhileWeAddThem(t *testing.T) {
+	t.Parallel()
+	o := newOddStory(t)
+	o.before(twiliosim.RouteAddParticipant, func(*http.Request) {
+		o.says(drifter, "stop texting me")
+		o.until("her text is here and was looked at", func() bool {
+			return one[bool](o.story, `SELECT EXISTS (SELECT FROM events WHERE type = 'onMessageAdded') AND
+				EXISTS (SELECT FROM river_job WHERE kind = 'adopt') AND NOT EXISTS (SELECT FROM river_job WHERE kind = 'adopt' AND finalized_at IS NULL)`)
+		})
+		must(t, o.console().Close(o.bound(drifter)[0]))
+	})
+	o.signsUp(drifter, "Canary")
+	o.until("the welcome is decided about", func() bool {
+		return one[bool](o.story, `SELECT EXISTS (SELECT FROM messages WHERE purpose = 'welcome' AND status NOT IN ('queued', 'sending'))`)
+	})
+	o.expect("welcome", one[string](o.story, `SELECT status || ': ' || reason FROM messages WHERE purpose = 'welcome'`), "cancelled: the person replied STOP")
 }
