@@ -283,17 +283,69 @@ func TestTroubleIsNotTheEventsFault(t *testing.T) {
 	}
 }
 
+// welcomeAt is an event for the welcome, found by asking as the n-th message.
+func (f *fixture) welcomeAt(welcome uuid.UUID, n int) chat.Event {
+	return f.event(chat.PolledMessage(ch1, chat.RemoteMessage{SID: im(n), Index: n, OurID: welcome, Author: "bot", Body: "Welcome", At: noon}))
+}
+
 // A text that was given up although it had left is in the transcript as what
-// Twilio says it is.
-func TestCancelledButSent(t *testing.T) {
+// Twilio says it is, and a replay comes to the same.
+func TestGivenUpButSent(t *testing.T) {
+	t.Parallel()
+	for name, giveUp := range map[string]func(*fixture, chat.Lease, uuid.UUID) error{
+		"cancelled": func(f *fixture, _ chat.Lease, _ uuid.UUID) error {
+			f.exec(`UPDATE messages SET status = 'cancelled', reason = 'the person replied STOP'`)
+			return nil
+		},
+		"posted in vain": func(f *fixture, lease chat.Lease, welcome uuid.UUID) error {
+			return f.RefuseSend(t.Context(), lease, welcome, 0, "it was posted many times")
+		},
+		"refused": func(f *fixture, lease chat.Lease, welcome uuid.UUID) error {
+			return f.RefuseSend(t.Context(), lease, welcome, 21612, "the number cannot be reached")
+		},
+		"the conversation ended": func(f *fixture, lease chat.Lease, _ uuid.UUID) error {
+			return f.CloseConversation(t.Context(), lease, "deleted at Twilio", true)
+		},
+	} {
+		for _, early := range []bool{true, false} {
+			f := newFixture(t)
+			lease := f.lease(f.live(ann, ch1, mb1))
+			welcome := f.welcomeOf(lease.ConversationID)
+			f.posting(lease)
+			must(t, giveUp(f, lease, welcome))
+			found, delivered := f.welcomeAt(welcome, 0), f.receipt(ch1, 0, chat.Delivered, 0)
+			if early {
+				f.apply(delivered)
+				f.apply(found)
+			} else {
+				f.apply(found)
+				f.apply(delivered)
+			}
+			if got := one[string](f, `SELECT concat_ws(' ', status, error_code, reason) FROM messages`); got != "delivered 0 " {
+				t.Errorf("%s, the receipt first %t: the message is %q, want delivered", name, early, got)
+			}
+			r, err := f.Rehearse(t.Context())
+			must(t, err)
+			if len(r.Differences) > 0 {
+				t.Errorf("%s, the receipt first %t: replayed differently: %+v", name, early, r.Differences)
+			}
+		}
+	}
+}
+
+// What a receipt says of a failure stays when Twilio tells of the text again.
+func TestFailedByReceiptStays(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	f.live(ann, ch1, mb1)
-	welcome := one[uuid.UUID](f, `UPDATE messages SET status = 'cancelled', reason = 'the person replied STOP' RETURNING id`)
-	f.apply(f.receipt(ch1, 0, chat.Delivered, 0))
-	f.apply(chat.PolledMessage(ch1, chat.RemoteMessage{SID: im(0), Index: 0, OurID: welcome, Author: "bot", Body: "Welcome", At: noon}))
-	if got := one[string](f, `SELECT status || reason FROM messages`); got != "delivered" {
-		t.Errorf("the message is %q, want delivered", got)
+	welcome := one[uuid.UUID](f, `SELECT id FROM messages`)
+	f.apply(f.welcomeAt(welcome, 0))
+	f.apply(f.receipt(ch1, 0, chat.FailedSend, 30008))
+	again := f.welcomeAt(welcome, 0)
+	again.Key = chat.EventKey(chat.MessageAdded, "again")
+	f.apply(again)
+	if got := one[string](f, `SELECT concat_ws(' ', status, error_code, reason) FROM messages`); got != "failed 30008 " {
+		t.Errorf("the message is %q, want failed", got)
 	}
 }
 

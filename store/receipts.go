@@ -68,14 +68,15 @@ func (a *applier) applyReceipts(ctx context.Context, events []chat.Event) error 
 }
 
 // catchUp makes messages that are surely at Twilio accepted, and gives them
-// the status of the receipts that were faster than they.
+// the status of the receipts that were faster than they. One that failed with a
+// reason was given up by us: a receipt's failure has only a code.
 func (a *applier) catchUp(ctx context.Context, sids []chat.MessageSID) error {
 	if len(sids) == 0 {
 		return nil
 	}
 	const q = `/* store.catchUp */
 		UPDATE messages SET status = 'accepted', error_code = 0, reason = ''
-		WHERE message_sid = ANY($1) AND status IN ('queued', 'sending', 'cancelled')`
+		WHERE message_sid = ANY($1) AND (status IN ('queued', 'sending', 'cancelled') OR status = 'failed' AND reason <> '')`
 	var b pgx.Batch
 	b.Queue(q, sids)
 	moved := queueForward(&b, sids)
