@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -329,6 +330,40 @@ func TestGivenUpButSent(t *testing.T) {
 			if len(r.Differences) > 0 {
 				t.Errorf("%s, the receipt first %t: replayed differently: %+v", name, early, r.Differences)
 			}
+		}
+	}
+}
+
+// A text was posted again because the first post had no answer, and both have
+// arrived: both are in the transcript, as ours and each with its receipt, in
+// whatever order that is told, and a replay comes to the same.
+func TestBothPostsOfOneText(t *testing.T) {
+	t.Parallel()
+	for seed := range uint64(6) {
+		f := newFixture(t)
+		lease := f.lease(f.live(ann, ch1, mb1))
+		welcome := f.welcomeOf(lease.ConversationID)
+		f.posting(lease)
+		events := []chat.Event{f.welcomeAt(welcome, 0), f.welcomeAt(welcome, 1), f.receipt(ch1, 0, chat.Delivered, 0), f.receipt(ch1, 1, chat.Undelivered, 30003)}
+		if seed > 0 {
+			rand.New(rand.NewPCG(seed, 0)).Shuffle(len(events), func(i, j int) { events[i], events[j] = events[j], events[i] })
+			_, err := f.RecordSent(t.Context(), ch1, events[slices.IndexFunc(events, func(e chat.Event) bool { return e.Message.SID == im(1) })].Message)
+			must(t, err)
+		}
+		for _, e := range events {
+			f.apply(e)
+		}
+		const q = `SELECT string_agg(concat_ws(' ', index, direction, author, status, error_code), ', ' ORDER BY index) FROM messages`
+		if got := one[string](f, q); got != "0 out bot delivered 0, 1 out bot undelivered 30003" {
+			t.Errorf("seed %d: the transcript is %s", seed, got)
+		}
+		if n := one[int](f, `SELECT count(*) FROM messages WHERE purpose = 'welcome'`); n != 1 {
+			t.Errorf("seed %d: %d of them are the welcome, want 1", seed, n)
+		}
+		r, err := f.Rehearse(t.Context())
+		must(t, err)
+		if len(r.Differences) > 0 {
+			t.Errorf("seed %d: replayed differently: %+v", seed, r.Differences)
 		}
 	}
 }

@@ -89,11 +89,13 @@ func (a *applier) upsertMessages(ctx context.Context, events []chat.Event) (hear
 	return heard, a.catchUp(ctx, sent)
 }
 
-// updateOurs gives a message of ours what Twilio knows of it.
+// updateOurs gives a message of ours what Twilio knows of it. If two posts of it
+// arrived, because the first had no answer, it is the one that is told of first;
+// the other is not found, and gets a row of its own.
 func (a *applier) updateOurs(ctx context.Context, m arrival) (found bool, err error) {
 	const q = `/* store.updateOurs */
 		UPDATE messages SET message_sid = $3, index = $4, twilio_at = coalesce(twilio_at, $5), body_at = coalesce(body_at, $5)
-		WHERE id = $2 AND conversation_id = $1`
+		WHERE id = $2 AND conversation_id = $1 AND (message_sid IS NULL OR message_sid = $3)`
 	tag, err := a.tx.Exec(ctx, q, m.row.ID, m.OurID, m.SID, m.Index, m.At)
 	return tag.RowsAffected() > 0, err
 }
