@@ -81,9 +81,10 @@ func PolledClosed(sid ConversationSID, at time.Time) Event {
 }
 
 // PolledRemoved is the event for a conversation that is not at Twilio any
-// more; at is when that was noticed.
+// more; at is when that was noticed. Its key is its own: one that was only
+// thought to be gone, and was opened again, may be found gone for good.
 func PolledRemoved(sid ConversationSID, at time.Time) Event {
-	return polled(ConversationRemoved, sid, at, map[string]string{"DateRemoved": webhookTime(at)}, string(sid))
+	return polled(ConversationRemoved, sid, at, map[string]string{"DateRemoved": webhookTime(at)}, string(sid), "found gone", webhookTime(at))
 }
 
 // polled makes the part that all of them have. Fields without a value are as

@@ -200,6 +200,25 @@ func TestReopen(t *testing.T) {
 	}
 }
 
+// A conversation that was only thought to be gone is gone for good later, whoever
+// tells of it.
+func TestGoneAgain(t *testing.T) {
+	t.Parallel()
+	webhook := chat.Event{Key: chat.EventKey(chat.ConversationRemoved, string(ch1)), Type: chat.ConversationRemoved, SID: ch1, At: noon.Add(time.Hour)}
+	for name, gone := range map[string]chat.Event{"webhook": webhook, "poll": chat.PolledRemoved(ch1, noon.Add(time.Hour))} {
+		f := newFixture(t)
+		id := f.live(ann, ch1, mb1)
+		f.apply(f.event(chat.PolledRemoved(ch1, noon)))
+		if reopened, err := f.Reopen(t.Context(), f.lease(id)); err != nil || !reopened {
+			t.Fatalf("reopened %t, %v", reopened, err)
+		}
+		r := f.apply(f.event(gone))
+		if state := one[string](f, `SELECT state FROM conversations`); state != "closed" {
+			t.Errorf("by %s it is %v, and the row %s", name, r[0].Applied, state)
+		}
+	}
+}
+
 // A worker fails a row that was closed and inherited meanwhile: the sign-ups are
 // another row's by now.
 func TestFailureOfAClosedRow(t *testing.T) {
