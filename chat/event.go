@@ -64,6 +64,7 @@ type Event struct {
 	At          time.Time // Twilio's word on when; zero when it gave none
 	ID          uuid.UUID // of its row; the store sets it
 	ReceivedAt  time.Time // when it reached us; the store sets it
+	AppliedAt   time.Time // when it was applied before; zero for never; the store sets it
 	Payload     json.RawMessage
 	// Problem says why the event cannot be acted on, such as "MessageSid is
 	// missing"; it is then stored and nothing else. Empty for a sound event.

@@ -206,7 +206,20 @@ type eventRow struct {
 	Sender         chat.Phone
 	ParticipantSID chat.ParticipantSID
 	State          chat.State
+	StateAt        time.Time
 	ReplyFrom      int
+}
+
+// overtakes reports whether the row got its state after the event had been applied
+// to it: a list that lagged behind may have said that the participant or the
+// conversation was gone, and it was found again. Applied once more, the event would
+// repeat the mistake.
+func (r eventRow) overtakes(e chat.Event) bool {
+	switch e.Type {
+	case chat.ConversationRemoved, chat.ConversationStateUpdated, chat.ParticipantRemoved:
+		return !e.AppliedAt.IsZero() && e.AppliedAt.Before(r.StateAt)
+	}
+	return false
 }
 
 // lockRows locks the conversations and loads the rows that they are ours in.
@@ -226,13 +239,13 @@ func (a *applier) findRows(ctx context.Context, sids []chat.ConversationSID) err
 
 func (a *applier) queueFindRows(b *pgx.Batch, sids []chat.ConversationSID) {
 	const q = `/* store.findRows */
-		SELECT c.conversation_sid, c.id, c.customer_id, coalesce(k.phone, ''), c.sender, coalesce(c.participant_sid, ''), c.state, c.reply_from_index
+		SELECT c.conversation_sid, c.id, c.customer_id, coalesce(k.phone, ''), c.sender, coalesce(c.participant_sid, ''), c.state, c.state_at, c.reply_from_index
 		FROM conversations c JOIN customers k ON k.id = c.customer_id WHERE c.conversation_sid = ANY($1)`
 	a.rows = make(map[chat.ConversationSID]eventRow, len(sids))
 	b.Queue(q, sids).Query(func(rows pgx.Rows) error {
 		var sid chat.ConversationSID
 		var r eventRow
-		_, err := pgx.ForEachRow(rows, []any{&sid, &r.ID, &r.CustomerID, &r.Phone, &r.Sender, &r.ParticipantSID, &r.State, &r.ReplyFrom}, func() error {
+		_, err := pgx.ForEachRow(rows, []any{&sid, &r.ID, &r.CustomerID, &r.Phone, &r.Sender, &r.ParticipantSID, &r.State, &r.StateAt, &r.ReplyFrom}, func() error {
 			a.rows[sid] = r
 			return nil
 		})

@@ -23,10 +23,12 @@ func (a *applier) conversationRemoved(ctx context.Context, row eventRow, e chat.
 	return a.closed(ctx, row, "deleted at Twilio", e.At)
 }
 
-// closed closes the row; the worker sees to what it still owes.
+// closed closes the row; the worker sees to what it still owes. Word that comes late
+// counts as well, but does not set the row's time back: by it the events are known
+// that have been overtaken.
 func (a *applier) closed(ctx context.Context, row eventRow, reason string, at time.Time) error {
 	const q = `/* store.closed */
-		UPDATE conversations SET state = 'closed', state_at = $3, closed_at = least($3, now()), failure_reason = $2
+		UPDATE conversations SET state = 'closed', state_at = greatest(state_at, $3), closed_at = least($3, now()), failure_reason = $2
 		WHERE id = $1 AND state <> 'closed'`
 	tag, err := a.tx.Exec(ctx, q, row.ID, reason, at)
 	if err == nil && tag.RowsAffected() > 0 {
@@ -40,7 +42,7 @@ func (a *applier) closed(ctx context.Context, row eventRow, reason string, at ti
 func (a *applier) participantRemoved(ctx context.Context, row eventRow, e chat.Event) error {
 	const q = `/* store.participantRemoved */
 		UPDATE conversations SET participant_sid = NULL,
-			state_at = CASE state WHEN 'closed' THEN state_at ELSE $3 END,
+			state_at = CASE state WHEN 'closed' THEN state_at ELSE greatest(state_at, $3) END,
 			state = CASE state WHEN 'active' THEN 'pending' ELSE state END
 		WHERE id = $1 AND participant_sid = $2`
 	tag, err := a.tx.Exec(ctx, q, row.ID, e.Participant.SID, e.At)

@@ -73,7 +73,7 @@ func parkedEvents(ctx context.Context, tx pgx.Tx, sid chat.ConversationSID) ([]s
 func queueParkedEvents(b *pgx.Batch, sid chat.ConversationSID) (list *[]storedEvent) {
 	list = new([]storedEvent)
 	const q = `/* store.parkedEvents */
-		SELECT id, payload, via, received_at FROM events
+		SELECT id, payload, via, received_at, applied_at FROM events
 		WHERE conversation_sid = $1 AND applied_at IS NULL AND error = '' AND payload IS NOT NULL
 		ORDER BY received_at, id`
 	b.Queue(q, sid).Query(func(rows pgx.Rows) (err error) {
@@ -125,12 +125,16 @@ type storedEvent struct {
 	Payload    []byte
 	Via        chat.Via
 	ReceivedAt time.Time
+	AppliedAt  *time.Time
 }
 
 // read turns a row back into the event it was.
 func (s *Store) read(row storedEvent) (chat.Event, error) {
 	e, err := s.decode(row.Payload)
 	e.Via = row.Via
+	if row.AppliedAt != nil {
+		e.AppliedAt = *row.AppliedAt
+	}
 	return dated(e, row.ID, row.ReceivedAt), err
 }
 

@@ -100,13 +100,13 @@ INSERT INTO conversations SELECT * FROM {live}.conversations WHERE conversation_
 CREATE UNIQUE INDEX ON conversations (id);
 CREATE UNIQUE INDEX ON conversations (conversation_sid);
 UPDATE conversations c SET participant_sid = e.participant_sid
-	FROM (SELECT DISTINCT ON (conversation_sid) conversation_sid, participant_sid FROM {live}.events
+	FROM (SELECT DISTINCT ON (conversation_sid) conversation_sid, participant_sid, applied_at FROM {live}.events
 		WHERE type = 'onParticipantRemoved' AND applied_at IS NOT NULL AND payload IS NOT NULL
 		ORDER BY conversation_sid, received_at DESC) e
-	WHERE c.conversation_sid = e.conversation_sid AND c.participant_sid IS NULL;
+	WHERE c.conversation_sid = e.conversation_sid AND c.participant_sid IS NULL AND e.applied_at >= c.state_at;
 UPDATE conversations c SET state = CASE WHEN participant_sid IS NULL THEN 'pending' ELSE 'active' END, closed_at = NULL
 	WHERE state = 'closed' AND EXISTS (SELECT FROM {live}.events e
-		WHERE e.conversation_sid = c.conversation_sid AND e.applied_at IS NOT NULL
+		WHERE e.conversation_sid = c.conversation_sid AND e.applied_at >= c.state_at
 			AND (type = 'onConversationRemoved' AND payload IS NOT NULL
 				OR type = 'onConversationStateUpdated' AND payload ->> 'StateTo' = 'closed'));
 
@@ -150,7 +150,7 @@ func (st *stage) set(ctx context.Context, _ *Rehearsal) error {
 // play applies the events in the order in which they came.
 func (st *stage) play(ctx context.Context, r *Rehearsal) error {
 	q := `/* store.Rehearse */
-		SELECT id, payload, via, received_at FROM ` + st.live + `.events
+		SELECT id, payload, via, received_at, applied_at FROM ` + st.live + `.events
 		WHERE applied_at IS NOT NULL AND error = '' AND payload IS NOT NULL AND (received_at, id) > ($1, $2)
 		ORDER BY received_at, id LIMIT $3`
 	at, id := time.Time{}, uuid.Nil
@@ -184,7 +184,9 @@ func (st *stage) playBatch(ctx context.Context, batch []storedEvent, r *Rehearsa
 	if err := a.findRows(ctx, sidsOf(events)); err != nil {
 		return err
 	}
-	events = slices.DeleteFunc(events, func(e chat.Event) bool { return a.expect(e).Applied != chat.EventApplied })
+	events = slices.DeleteFunc(events, func(e chat.Event) bool {
+		return a.expect(e).Applied != chat.EventApplied || a.rows[e.SID].overtakes(e)
+	})
 	err := a.attempt(ctx, events)
 	if err == nil {
 		r.Events += len(events)

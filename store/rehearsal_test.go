@@ -7,6 +7,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
+	"github.com/google/uuid"
 
 	"textme/chat"
 	"textme/store"
@@ -74,6 +75,70 @@ func TestRehearse(t *testing.T) {
 				t.Error("the live projection has changed")
 			}
 		})
+	}
+}
+
+// A participant or a conversation was said to be gone and was found again: applied
+// once more, what said so does not take it away. Word that it is really gone counts,
+// also if it comes so late that it is of before.
+func TestReplayOfFalseAlarms(t *testing.T) {
+	t.Parallel()
+	for name, gone := range map[string]chat.Event{
+		"participant":  {Type: chat.ParticipantRemoved, Participant: chat.RemoteParticipant{SID: mb1}},
+		"closed":       {Type: chat.ConversationStateUpdated, StateTo: string(chat.Closed)},
+		"conversation": {Type: chat.ConversationRemoved},
+		"closed by us": {},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			f := newFixture(t)
+			lease := f.lease(f.live(ann, ch1, mb1))
+			f.apply(f.event(chat.PolledParticipantRemoved(ch1, mb1, time.Now())))
+			f.activate(lease, ch1, mb1)
+			f.replaysToTheSame("participant found again")
+			for _, e := range []chat.Event{chat.PolledClosed(ch1, time.Now()), chat.PolledRemoved(ch1, time.Now())} {
+				f.apply(f.event(e))
+				reopened, err := f.Reopen(t.Context(), lease)
+				must(t, err)
+				if !reopened {
+					t.Fatal("not reopened")
+				}
+				f.replaysToTheSame("reopened")
+				f.activate(lease, ch1, mb1)
+				f.replaysToTheSame("active again")
+			}
+			before := f.projection()
+			gone.Key, gone.SID, gone.At = chat.EventKey("gone"), ch1, noon
+			if gone.Type != "" {
+				f.apply(f.event(gone))
+			} else {
+				must(t, f.CloseConversation(t.Context(), lease, "refused", true))
+			}
+			if f.projection() == before {
+				t.Error("late word changed nothing")
+			}
+			f.replaysToTheSame("really gone")
+		})
+	}
+}
+
+// replaysToTheSame replays every event in place, and all onto nothing.
+func (f *fixture) replaysToTheSame(when string) {
+	f.t.Helper()
+	before := f.projection()
+	ids, err := f.Replayable(f.t.Context(), uuid.Nil, 100)
+	must(f.t, err)
+	for _, id := range ids {
+		_, err := f.ReplayEvent(f.t.Context(), id, false)
+		must(f.t, err)
+	}
+	if diff := cmp.Diff(before, f.projection()); diff != "" {
+		f.t.Errorf("%s, replayed in place (-before +after):\n%s", when, diff)
+	}
+	r, err := f.Rehearse(f.t.Context())
+	must(f.t, err)
+	if len(r.Differences) > 0 {
+		f.t.Errorf("%s, replayed onto nothing: %+v", when, r.Differences)
 	}
 }
 

@@ -18,7 +18,7 @@ var errRehearsal = errors.New("a dry run")
 // taken now. With dry nothing is changed, and the answer is what it would be.
 // It returns chat.ErrNotFound for an event that is not there.
 func (s *Store) ReplayEvent(ctx context.Context, id uuid.UUID, dry bool) (r chat.Result, err error) {
-	const q = `/* store.ReplayEvent */ SELECT id, payload, via, received_at FROM events WHERE id = $1`
+	const q = `/* store.ReplayEvent */ SELECT id, payload, via, received_at, applied_at FROM events WHERE id = $1`
 	rows, err := s.pool.Query(ctx, q, id)
 	if err != nil {
 		return r, translate("replay event", err)
@@ -53,8 +53,9 @@ func (s *Store) replay(ctx context.Context, tx pgx.Tx, id uuid.UUID, e chat.Even
 		return chat.Result{}, err
 	}
 	r := a.expect(e)
-	switch r.Applied {
-	case chat.EventApplied:
+	switch {
+	case a.rows[e.SID].overtakes(e): // and stays applied
+	case r.Applied == chat.EventApplied:
 		err := a.attempt(ctx, []chat.Event{e})
 		if err != nil && !refused(err) {
 			return r, err
@@ -65,7 +66,7 @@ func (s *Store) replay(ctx context.Context, tx pgx.Tx, id uuid.UUID, e chat.Even
 		if err := markEvents(ctx, tx, []uuid.UUID{id}, r.Error); err != nil {
 			return r, err
 		}
-	case chat.EventParked:
+	case r.Applied == chat.EventParked:
 		a.jobs = append(a.jobs, chat.AdoptJob{ConversationSID: e.SID})
 	}
 	return r, a.finish(ctx)
