@@ -30,9 +30,10 @@ type Burst struct {
 
 // CustomerText is one incoming text.
 type CustomerText struct {
-	Index int
-	Body  string
-	At    time.Time
+	Index  int
+	Body   string
+	At     time.Time
+	Lifted bool // it lifted an opt-out
 }
 
 // Turn is the answer to one burst.
@@ -127,7 +128,7 @@ func (s *Service) turn(c Conversation, b Burst) (Turn, error) {
 	}
 	var heard []string
 	for _, text := range b.Texts {
-		if text.Index >= c.ReplyFrom && s.now().Sub(text.At) <= ReplyAge && ReadKeyword(text.Body, b.OptedOut) == NoKeyword {
+		if text.Index >= c.ReplyFrom && s.now().Sub(text.At) <= ReplyAge && ReadKeyword(text.Body, text.Lifted) == NoKeyword {
 			heard = append(heard, text.Body)
 		}
 	}

@@ -61,6 +61,11 @@ func (s *Store) optedOutSince(ctx context.Context, tx querier, phone chat.Phone,
 // the sender $4.
 const optedOut = `EXISTS (SELECT FROM opt_outs WHERE phone_hmac = $3 AND cleared_at IS NULL AND scope IN ('organisation', $4))`
 
+// lifted tells whether the text m of that person lifted such an opt-out.
+const lifted = `EXISTS (SELECT FROM opt_outs said JOIN opt_outs o ON o.cleared_at = said.since AND o.since < said.since
+	WHERE said.scope = 'organisation' AND said.phone_hmac = $3 AND said.heard_by = m.message_sid
+		AND o.scope IN ('organisation', $4) AND o.phone_hmac = $3)`
+
 // querier is a transaction or the pool.
 type querier interface {
 	QueryRow(ctx context.Context, q string, args ...any) pgx.Row

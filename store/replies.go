@@ -15,9 +15,9 @@ func (s *Store) Burst(ctx context.Context, c chat.Conversation) (chat.Burst, err
 	var burst chat.Burst
 	var b pgx.Batch
 	const texts = `/* store.Burst */
-		SELECT index, body, twilio_at FROM messages
+		SELECT index, body, twilio_at, ` + lifted + ` FROM messages m
 		WHERE conversation_id = $1 AND direction = 'in' AND index > $2 ORDER BY index`
-	b.Queue(texts, c.ID, c.AnsweredThrough).Query(func(rows pgx.Rows) (err error) {
+	b.Queue(texts, c.ID, c.AnsweredThrough, s.keys.HashPhone(c.Phone), c.Sender).Query(func(rows pgx.Rows) (err error) {
 		burst.Texts, err = pgx.CollectRows(rows, pgx.RowToStructByPos[chat.CustomerText])
 		return err
 	})
