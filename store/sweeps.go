@@ -16,7 +16,8 @@ const sweepBatch = 500
 // WakeForgotten enqueues jobs for conversations with work left whose lease has
 // run out or whose job is overdue by age, and for conversations at Twilio whose
 // events are parked longer than age. It notes that it did, so that the next
-// sweep gives the jobs the same time again.
+// sweep gives the jobs the same time again, and twice the time where events are
+// parked: as long as Twilio does not answer, their job tries again by itself.
 func (s *Store) WakeForgotten(ctx context.Context, age time.Duration) (woken int, err error) {
 	err = s.tx(ctx, "wake forgotten", func(tx pgx.Tx) error {
 		const asleep = `/* store.WakeForgotten */
@@ -30,9 +31,13 @@ func (s *Store) WakeForgotten(ctx context.Context, age time.Duration) (woken int
 			return err
 		}
 		const parked = `/* store.WakeForgotten */
-			SELECT DISTINCT conversation_sid FROM events
-			WHERE applied_at IS NULL AND error = '' AND conversation_sid <> '' AND received_at < now() - $1::interval
-			LIMIT $2`
+			UPDATE events SET swept_at = now() WHERE id IN (
+				SELECT id FROM events
+				WHERE id IN (SELECT DISTINCT ON (conversation_sid) id FROM events
+						WHERE applied_at IS NULL AND error = '' AND conversation_sid <> '' ORDER BY conversation_sid, received_at, id)
+					AND now() - received_at > greatest($1::interval, 2 * (swept_at - received_at))
+				LIMIT $2 FOR NO KEY UPDATE SKIP LOCKED)
+			RETURNING conversation_sid`
 		sids, err := collect[chat.ConversationSID](ctx, tx, parked, age, sweepBatch)
 		if err != nil {
 			return err
