@@ -19,7 +19,8 @@ type sendStore interface {
 	// Requeue makes a message that is surely not at Twilio queued again. With
 	// posted it was called for in vain; else that was no attempt.
 	Requeue(ctx context.Context, lease Lease, message uuid.UUID, posted bool) error
-	// RefuseSend ends a message that Twilio will never take.
+	// RefuseSend ends a message that Twilio will never take. One refused because
+	// the person has said STOP opts them out.
 	RefuseSend(ctx context.Context, lease Lease, message uuid.UUID, code int, reason string) error
 }
 

@@ -134,12 +134,22 @@ func (s *Store) Requeue(ctx context.Context, lease chat.Lease, message uuid.UUID
 	})
 }
 
-// RefuseSend ends a message that Twilio will never take.
+// RefuseSend ends a message that Twilio will never take. If the code says that the
+// person has said STOP, that is heard as from a receipt.
 func (s *Store) RefuseSend(ctx context.Context, lease chat.Lease, message uuid.UUID, code int, reason string) error {
-	return s.fenced(ctx, "refuse send", lease, func(b *pgx.Batch) {
+	return s.locked(ctx, "refuse send", lease, func(tx pgx.Tx) error {
 		const q = `/* store.RefuseSend */
 			UPDATE messages SET status = 'failed', error_code = $2, reason = $3 WHERE id = $1 AND status = 'sending'`
-		b.Queue(q, message, code, reason)
+		if _, err := tx.Exec(ctx, q, message, code, reason); err != nil || code != optedOutCode {
+			return err
+		}
+		const whose = `/* store.RefuseSend */
+			SELECT coalesce(k.phone, '') FROM conversations c JOIN customers k ON k.id = c.customer_id WHERE c.id = $1`
+		var phone chat.Phone
+		if err := tx.QueryRow(ctx, whose, lease.ConversationID).Scan(&phone); err != nil {
+			return err
+		}
+		return s.optOut(ctx, tx, phone, time.Now().Truncate(time.Second), "receipt", "") // heard by no message, and told by no event
 	})
 }
 
