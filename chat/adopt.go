@@ -5,8 +5,6 @@ import (
 	"context"
 	"errors"
 	"time"
-
-	"github.com/google/uuid"
 )
 
 type adoptStore interface {
@@ -19,8 +17,6 @@ type adoptStore interface {
 	Parked(ctx context.Context, sid ConversationSID) (Parked, error)
 	// DropParked forgets what a foreign conversation's parked events said.
 	DropParked(ctx context.Context, sid ConversationSID, reason string) error
-	// ConversationSIDOf is the SID of a row, "" when it has none.
-	ConversationSIDOf(ctx context.Context, conversation uuid.UUID) (ConversationSID, error)
 	// Unheld reports whether no row has this conversation.
 	Unheld(ctx context.Context, sid ConversationSID) (bool, error)
 	// Held reports whether an open row has this conversation.
@@ -142,23 +138,6 @@ func (s *Service) ourCustomer(ctx context.Context, people []RemoteParticipant) (
 	}
 	known, err := s.store.SenderKnown(ctx, customer.ProxyAddress)
 	return customer, known, err
-}
-
-// Backfill lists an adopted conversation's messages into the transcript.
-// Messages known already change nothing.
-func (s *Service) Backfill(ctx context.Context, conversation uuid.UUID) error {
-	sid, err := s.store.ConversationSIDOf(ctx, conversation)
-	if err != nil || sid == "" {
-		return err
-	}
-	texts, err := s.twilio.MessagesAfter(ctx, sid, -1)
-	if isGone(err) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	return s.ingest(ctx, sid, texts)
 }
 
 // ingest stores messages found by asking as events, exactly as if a webhook

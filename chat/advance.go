@@ -59,9 +59,10 @@ func (s *Service) Advance(ctx context.Context, conversation uuid.UUID) error {
 }
 
 // step does everything that can be done now, in this order: nobody is texted
-// before their sign-up is decided, and nothing is answered past a hole.
+// before their sign-up is decided and before what they have said is heard, and
+// nothing is answered past a hole.
 func (s *Service) step(ctx context.Context, c *Conversation) error {
-	for _, do := range []func(context.Context, *Conversation) error{s.admit, s.provision, s.reply, s.send} {
+	for _, do := range []func(context.Context, *Conversation) error{s.admit, s.provision, s.listen, s.reply, s.send} {
 		if err := do(ctx, c); err != nil {
 			return err
 		}

@@ -7,8 +7,8 @@
 // fact is committed together with a wake-up for the conversation it concerns,
 // and Advance, the one worker of a conversation, then does all the slow things
 // in order: decide the sign-ups (admit.go), make the conversation real at
-// Twilio (provision.go), let the bot answer (reply.go) and send what is queued
-// (send.go). Only the holder of the conversation's lease does any of it, and
+// Twilio (provision.go), hear what was said in one that was taken over (hear.go),
+// let the bot answer (reply.go) and send what is queued (send.go). Only the holder of the conversation's lease does any of it, and
 // every save is fenced by the lease, so a worker that was paused too long
 // changes nothing.
 //
@@ -99,8 +99,8 @@ type Conversation struct {
 	// last it has dealt with (-1: none); GapsChecked the last up to which
 	// holes were looked up at Twilio (-1: none).
 	ReplyFrom, AnsweredThrough, GapsChecked int
-	// HeardAt is when this worker last asked Twilio for all that was said;
-	// zero: it has not.
+	// HeardAt is when Twilio was last asked for all that was said here; long
+	// ago: never.
 	HeardAt time.Time
 	// Paused says why nothing may be sent, "" when it may; PausedUntil is
 	// when one call may probe, and Probing marks the worker that does.

@@ -23,6 +23,20 @@ type OtherConversation struct {
 // known to be complete, before Twilio is asked again.
 const freshFor = time.Minute
 
+// listen brings what was said in a conversation that was taken over into the
+// transcript, and a refusal among it is obeyed, before anything is sent there.
+// While everything is paused nobody asks.
+func (s *Service) listen(ctx context.Context, c *Conversation) error {
+	if c.SID == "" || c.Paused != "" || c.HeardAt.Unix() > 0 {
+		return nil
+	}
+	err := s.pull(ctx, c)
+	if c.State == Closed {
+		return ignoreGone(err)
+	}
+	return err
+}
+
 // hear is the rule on texts that have waited: one that is older than a minute,
 // because of an outage, a pause or the night, leaves only when everything the
 // person has said to us up to a minute ago has been heard, and a STOP obeyed.

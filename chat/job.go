@@ -21,11 +21,6 @@ type AdoptJob struct {
 	ConversationSID ConversationSID `json:"conversation_sid"`
 }
 
-// BackfillJob lists an adopted conversation's messages into the transcript.
-type BackfillJob struct {
-	ConversationID uuid.UUID `json:"conversation_id"`
-}
-
 // DiscardJob deletes a conversation we made at Twilio and then did not use.
 type DiscardJob struct {
 	Conversation ConversationRef `json:"conversation"`
@@ -42,9 +37,6 @@ func (AdvanceJob) Kind() string { return "advance" }
 
 // Kind implements Job.
 func (AdoptJob) Kind() string { return "adopt" }
-
-// Kind implements Job.
-func (BackfillJob) Kind() string { return "backfill" }
 
 // Kind implements Job.
 func (DiscardJob) Kind() string { return "discard" }

@@ -65,6 +65,7 @@ type Joining struct {
 // Found is a conversation at Twilio that becomes a row's.
 type Found struct {
 	SID       ConversationSID
+	Made      bool // just now, by us: nothing has been said in it
 	Adopted   bool
 	ReplyFrom int             // first index the bot may answer
 	Discard   ConversationRef // one we made and do not use; "" for none
@@ -180,13 +181,14 @@ func (s *Service) findOrCreate(ctx context.Context, c *Conversation) error {
 	}
 	c.CreateAttempted = true
 	rc, err := s.twilio.CreateConversation(ctx, c.UniqueName)
+	made := err == nil
 	if code(err) == 50353 { // the unique name is taken, and it is ours
 		rc, err = s.twilio.FetchConversation(ctx, c.UniqueName)
 	}
 	if err != nil {
 		return err
 	}
-	return s.take(ctx, c, Found{SID: rc.SID})
+	return s.take(ctx, c, Found{SID: rc.SID, Made: made})
 }
 
 // fetchOurs looks for what an earlier create call may have made. A zero SID

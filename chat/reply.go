@@ -11,8 +11,9 @@ import (
 type replyStore interface {
 	// Burst loads the customer's texts above AnsweredThrough, in order.
 	Burst(ctx context.Context, c Conversation) (Burst, error)
-	// SaveGapsChecked remembers up to which index holes were looked up.
-	SaveGapsChecked(ctx context.Context, lease Lease, through int) error
+	// SaveHeard remembers that all that was said until then has been heard,
+	// and up to which index holes were looked up.
+	SaveHeard(ctx context.Context, lease Lease, at time.Time, through int) error
 	// FinishTurn queues the replies and advances AnsweredThrough and
 	// GapsChecked in one transaction. A turn that was finished before changes
 	// nothing.
@@ -111,11 +112,10 @@ func (s *Service) pull(ctx context.Context, c *Conversation) error {
 		return err
 	}
 	c.HeardAt = asked
-	if len(texts) == 0 {
-		return nil
+	if len(texts) > 0 {
+		c.GapsChecked = max(c.GapsChecked, texts[len(texts)-1].Index)
 	}
-	c.GapsChecked = max(c.GapsChecked, texts[len(texts)-1].Index)
-	return s.store.SaveGapsChecked(ctx, c.Lease, c.GapsChecked)
+	return s.store.SaveHeard(ctx, c.Lease, c.HeardAt, c.GapsChecked)
 }
 
 // turn decides what to say. Keywords were obeyed when they came and Twilio

@@ -30,7 +30,7 @@ func (t *talk) MessagesAfter(context.Context, ConversationSID, int) ([]RemoteMes
 }
 
 func (t *talk) ApplyEvents(context.Context, []Event) ([]Result, error) { return nil, nil }
-func (t *talk) SaveGapsChecked(context.Context, Lease, int) error      { return nil }
+func (t *talk) SaveHeard(context.Context, Lease, time.Time, int) error { return nil }
 func (t *talk) FinishTurn(_ context.Context, _ Lease, turn Turn) error {
 	t.turns = append(t.turns, turn)
 	return nil

@@ -25,8 +25,9 @@ func (s *Service) take(ctx context.Context, c *Conversation, f Found) error {
 	if err != nil {
 		return err
 	}
-	if c.SID != f.SID { // what was said here has not been heard
-		c.HeardAt = time.Time{}
+	c.HeardAt = time.Time{}
+	if f.Made {
+		c.HeardAt = s.now()
 	}
 	c.SID, c.Adopted, c.ReplyFrom = f.SID, f.Adopted, max(c.ReplyFrom, f.ReplyFrom)
 	return nil

@@ -87,8 +87,6 @@ func placeOf(j chat.Job) (queue string, delay time.Duration) {
 		return background, discardAfter
 	case chat.LookUpJob:
 		return background, lookUpAfter
-	case chat.BackfillJob:
-		return background, 0
 	default:
 		return interactive, 0
 	}

@@ -21,10 +21,9 @@ func TestEnqueueAsRiverDoes(t *testing.T) {
 		job  chat.Job
 		opts river.InsertOpts
 	}{
-		"advance":  {chat.AdvanceJob{ConversationID: uuid.New()}, river.InsertOpts{}},
-		"adopt":    {chat.AdoptJob{ConversationSID: ch}, river.InsertOpts{}},
-		"backfill": {chat.BackfillJob{ConversationID: uuid.New()}, river.InsertOpts{Queue: background}},
-		"discard":  {chat.DiscardJob{Conversation: chat.ConversationRef(ch)}, river.InsertOpts{Queue: background, ScheduledAt: time.Now().Add(discardAfter)}},
+		"advance": {chat.AdvanceJob{ConversationID: uuid.New()}, river.InsertOpts{}},
+		"adopt":   {chat.AdoptJob{ConversationSID: ch}, river.InsertOpts{}},
+		"discard": {chat.DiscardJob{Conversation: chat.ConversationRef(ch)}, river.InsertOpts{Queue: background, ScheduledAt: time.Now().Add(discardAfter)}},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {

@@ -89,7 +89,6 @@ func NewRunner(pool *pgxpool.Pool, service *chat.Service, opts Options, log *slo
 	for _, err := range []error{
 		add(workers, opts.Observe, func(ctx context.Context, j chat.AdvanceJob) error { return service.Advance(ctx, j.ConversationID) }),
 		add(workers, opts.Observe, func(ctx context.Context, j chat.AdoptJob) error { return service.Adopt(ctx, j.ConversationSID) }),
-		add(workers, opts.Observe, func(ctx context.Context, j chat.BackfillJob) error { return service.Backfill(ctx, j.ConversationID) }),
 		add(workers, opts.Observe, func(ctx context.Context, j chat.DiscardJob) error { return service.Discard(ctx, j.Conversation) }),
 		add(workers, opts.Observe, func(ctx context.Context, j chat.LookUpJob) error { return service.LookUp(ctx, j.EventID) }),
 	} {

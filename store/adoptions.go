@@ -32,13 +32,6 @@ func (s *Store) Held(ctx context.Context, sid chat.ConversationSID) (held bool, 
 	return held, translate("held", err)
 }
 
-// ConversationSIDOf is the SID of a row, "" when it has none.
-func (s *Store) ConversationSIDOf(ctx context.Context, conversation uuid.UUID) (sid chat.ConversationSID, err error) {
-	const q = `/* store.ConversationSIDOf */ SELECT coalesce(conversation_sid, '') FROM conversations WHERE id = $1`
-	err = s.pool.QueryRow(ctx, q, conversation).Scan(&sid)
-	return sid, translate("conversation SID", err)
-}
-
 // AdoptConversation makes a row for a conversation that Twilio made when a
 // customer texted us, and applies the events parked for it. If the pair's open
 // row is pending and has no texts yet, its worker is woken instead: it will find
@@ -78,10 +71,7 @@ func (s *Store) AdoptConversation(ctx context.Context, ad chat.Adoption) error {
 				return err
 			}
 		}
-		if err := s.enqueue(ctx, tx, []chat.Job{chat.BackfillJob{ConversationID: id}}); err != nil {
-			return err
-		}
-		if err := s.wakeOne(ctx, tx, id); err != nil { // its worker sees to it that it is polled from now on
+		if err := s.wakeOne(ctx, tx, id); err != nil { // its worker lists what was said, and sees to it that it is polled from now on
 			return err
 		}
 		parked, err := parkedEvents(ctx, tx, ad.SID)

@@ -44,7 +44,7 @@ func (s *Store) Load(ctx context.Context, lease chat.Lease) (chat.Conversation, 
 		SELECT c.customer_id, coalesce(k.phone, ''), c.sender, c.unique_name,
 			coalesce(c.conversation_sid, ''), coalesce(c.participant_sid, ''), c.state, c.adopted,
 			c.create_attempted_at IS NOT NULL, coalesce(c.failed_at, 'epoch'), c.handler,
-			c.reply_from_index, c.answered_through_index, c.gaps_checked_through, c.work_seq,
+			c.reply_from_index, c.answered_through_index, c.gaps_checked_through, c.heard_at, c.work_seq,
 			coalesce(p.reason, ''), coalesce(p.probe_at, 'epoch'), ` + decided + `, now()
 		FROM conversations c
 		JOIN customers k ON k.id = c.customer_id
@@ -56,7 +56,7 @@ func (s *Store) Load(ctx context.Context, lease chat.Lease) (chat.Conversation, 
 		&c.CustomerID, &c.Phone, &c.Sender, &c.UniqueName,
 		&c.SID, &c.ParticipantSID, &c.State, &c.Adopted,
 		&c.CreateAttempted, &c.FailedAt, &c.Handler,
-		&c.ReplyFrom, &c.AnsweredThrough, &c.GapsChecked, &c.Lease.WorkSeq,
+		&c.ReplyFrom, &c.AnsweredThrough, &c.GapsChecked, &c.HeardAt, &c.Lease.WorkSeq,
 		&c.Paused, &c.PausedUntil, &c.Decided, &c.LoadedAt)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return c, fmt.Errorf("load: %w", chat.ErrLeaseLost)

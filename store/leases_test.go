@@ -73,7 +73,7 @@ func TestSavesAreFenced(t *testing.T) {
 		"finish turn": func(l chat.Lease) error {
 			return f.FinishTurn(ctx, l, chat.Turn{Through: 1, Replies: []string{"Hello"}, State: []byte("{}")})
 		},
-		"gaps": func(l chat.Lease) error { return f.SaveGapsChecked(ctx, l, 1) },
+		"heard": func(l chat.Lease) error { return f.SaveHeard(ctx, l, time.Now(), 1) },
 		"begin send": func(l chat.Lease) error {
 			_, err := f.BeginSend(ctx, l, text, func(chat.GateFacts) chat.Verdict { return chat.Verdict{} })
 			return err

@@ -32,13 +32,10 @@ func (s *Store) SaveSID(ctx context.Context, lease chat.Lease, f chat.Found) err
 		queueCheckMoved(&b, lease.ConversationID, f.SID)
 		const q = `/* store.SaveSID */
 			UPDATE conversations SET conversation_sid = $2, adopted = $3,
-				reply_from_index = greatest(reply_from_index, $4)
+				reply_from_index = greatest(reply_from_index, $4), heard_at = CASE WHEN $5 THEN now() ELSE 'epoch' END
 			WHERE id = $1`
-		b.Queue(q, lease.ConversationID, f.SID, f.Adopted, f.ReplyFrom)
+		b.Queue(q, lease.ConversationID, f.SID, f.Adopted, f.ReplyFrom, f.Made)
 		var jobs []chat.Job
-		if f.Adopted {
-			jobs = append(jobs, chat.BackfillJob{ConversationID: lease.ConversationID})
-		}
 		if f.Discard != "" {
 			jobs = append(jobs, chat.DiscardJob{Conversation: f.Discard})
 		}

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -33,12 +34,13 @@ func (s *Store) Burst(ctx context.Context, c chat.Conversation) (chat.Burst, err
 	return burst, translate("burst", err)
 }
 
-// SaveGapsChecked remembers up to which index holes were looked up.
-func (s *Store) SaveGapsChecked(ctx context.Context, lease chat.Lease, through int) error {
-	return s.fenced(ctx, "save gaps checked", lease, func(b *pgx.Batch) {
-		const q = `/* store.SaveGapsChecked */
-			UPDATE conversations SET gaps_checked_through = greatest(gaps_checked_through, $2) WHERE id = $1`
-		b.Queue(q, lease.ConversationID, through)
+// SaveHeard remembers that all that was said until then has been heard, and up to
+// which index holes were looked up.
+func (s *Store) SaveHeard(ctx context.Context, lease chat.Lease, at time.Time, through int) error {
+	return s.fenced(ctx, "save heard", lease, func(b *pgx.Batch) {
+		const q = `/* store.SaveHeard */
+			UPDATE conversations SET heard_at = greatest(heard_at, $2), gaps_checked_through = greatest(gaps_checked_through, $3) WHERE id = $1`
+		b.Queue(q, lease.ConversationID, at, through)
 	})
 }
 

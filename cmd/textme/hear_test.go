@@ -1,0 +1,48 @@
+package main
+
+import (
+	"strings"
+	"testing"
+
+	"textme/chat"
+	"textme/twilio/twiliosim"
+)
+
+// unheard has Twilio's webhooks of these types lost, all of them without any.
+func (s *story) unheard(types ...string) {
+	s.t.Helper()
+	must(s.t, s.sim.SetFaults(twiliosim.Faults{Webhooks: []twiliosim.Rule{{On: types, Faults: []twiliosim.Fault{{Kind: twiliosim.WebhookLost}}}}}))
+}
+
+// Somebody who refuses in a conversation that nobody has told us of is not
+// welcomed there, should they be signed up later.
+func TestRefusalBeforeTakeOver(t *testing.T) {
+	t.Parallel()
+	s := newStory(t)
+	s.unheard()
+	s.says(bob, "please stop texting me")
+	s.signsUp(bob, "Bob Canary")
+	s.hearsNothing(bob)
+	if got := one[string](s, `SELECT status || ': ' || reason FROM messages WHERE purpose = 'welcome'`); got != "cancelled: the person replied STOP" {
+		t.Errorf("the welcome is %q", got)
+	}
+}
+
+// A welcome that is still owed is not sent into the newer conversation in which
+// the person has refused, unheard.
+func TestRefusalInTheConversationOfTheHeir(t *testing.T) {
+	t.Parallel()
+	o := newOddStory(t)
+	must(t, o.sim.SetFaults(twiliosim.Faults{
+		Calls:    []twiliosim.Rule{{On: []string{twiliosim.RouteCreateMessage}, Faults: []twiliosim.Fault{{Kind: twiliosim.Busy}}}},
+		Webhooks: []twiliosim.Rule{{On: []string{chat.ParticipantRemoved, chat.MessageAdded}, Faults: []twiliosim.Fault{{Kind: twiliosim.WebhookLost}}}},
+	}))
+	o.signsUp(drifter, "Canary")
+	o.until("the welcome was refused", func() bool { return o.sim.FaultCounts()[string(twiliosim.Busy)] > 0 })
+	o.takesOut(o.bound(drifter)[0])
+	o.says(drifter, "please stop texting me")
+	o.until("a newer row has the person", func() bool { return strings.HasPrefix(o.rows(drifter), "closed 0 replaced by a newer") })
+	o.unheard(chat.MessageAdded)
+	o.hearsNothing(drifter)
+	o.expect("transcript", o.heardFrom(drifter), "please stop texting me")
+}
