@@ -23,11 +23,16 @@ type OtherConversation struct {
 // known to be complete, before Twilio is asked again.
 const freshFor = time.Minute
 
-// listen brings what was said in a conversation that was taken over into the
-// transcript, and a refusal among it is obeyed, before anything is sent there.
-// While everything is paused nobody asks.
+// unheard reports whether it is more than a day since Twilio was asked for all
+// that was said here, as it is where polls are rare, and in a conversation that
+// was just taken over.
+func (s *Service) unheard(c *Conversation) bool { return s.now().Sub(c.HeardAt) > liveFor }
+
+// listen brings what was said in an unheard conversation into the transcript, and
+// a refusal among it is obeyed, before anything is sent there. While everything
+// is paused nobody asks.
 func (s *Service) listen(ctx context.Context, c *Conversation) error {
-	if c.SID == "" || c.Paused != "" || c.HeardAt.Unix() > 0 {
+	if c.SID == "" || c.Paused != "" || !s.unheard(c) {
 		return nil
 	}
 	err := s.pull(ctx, c)
@@ -41,10 +46,11 @@ func (s *Service) listen(ctx context.Context, c *Conversation) error {
 // because of an outage, a pause or the night, leaves only when everything the
 // person has said to us up to a minute ago has been heard, and a STOP obeyed.
 // Webhooks that would have told of it may be lost. A text that leaves at once,
-// as nearly all do, costs no call by this.
+// as nearly all do, costs no call by this, unless it probes a pause in an unheard
+// conversation.
 func (s *Service) hear(ctx context.Context, c *Conversation, m Outgoing) error {
 	now := s.now()
-	if now.Sub(m.CreatedAt) <= freshFor || now.Sub(c.HeardAt) <= freshFor {
+	if now.Sub(m.CreatedAt) <= freshFor && !s.unheard(c) || now.Sub(c.HeardAt) <= freshFor {
 		return nil
 	}
 	others, err := s.store.OtherConversations(ctx, c.ID)

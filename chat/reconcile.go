@@ -10,7 +10,7 @@ import (
 
 type reconcileStore interface {
 	// ClaimPolls picks conversations that are due, those with texts waiting
-	// to be sent first, and keeps them from other replicas for hold. None are
+	// to be sent first, quiet ones last, and keeps them from other replicas for hold. None are
 	// due while Twilio has asked to wait.
 	ClaimPolls(ctx context.Context, most int, hold time.Duration) ([]Poll, error)
 	// Undelivered lists the texts of a conversation whose delivery is not
@@ -35,6 +35,7 @@ type Poll struct {
 // PollDone is what a poll came to.
 type PollDone struct {
 	Poll
+	HeardAt time.Time     // when it was asked for all that was said; zero: it was not
 	Asked   []MessageSID  // messages whose receipts were asked for
 	Mapping bool          // the mapping was checked
 	Next    time.Duration // until the next poll; 0: never
@@ -45,12 +46,12 @@ type PollDone struct {
 
 // The pace of polling.
 const (
-	pollBatch      = 10
-	pollHold       = 2 * time.Minute // a claim that a dead replica leaves behind
-	mostReceipts   = 50              // asked for in one poll; the next takes the rest
-	liveFor        = 24 * time.Hour
-	forgottenAfter = 30 * liveFor
-	mappingCheck   = 24 * time.Hour
+	pollBatch    = 10
+	pollHold     = 2 * time.Minute // a claim that a dead replica leaves behind
+	mostReceipts = 50              // asked for in one poll; the next takes the rest
+	liveFor      = 24 * time.Hour
+	rarest       = 7 * 24 * time.Hour
+	mappingCheck = 24 * time.Hour
 )
 
 // Reconcile asks Twilio what webhooks should have told: texts above the last
@@ -124,6 +125,7 @@ func (s *Service) ask(ctx context.Context, done *PollDone) error {
 	if err := s.afford(ctx); err != nil {
 		return err
 	}
+	asked := s.now()
 	texts, err := s.twilio.MessagesAfter(ctx, done.SID, done.GapsChecked)
 	if err != nil {
 		return err
@@ -131,6 +133,7 @@ func (s *Service) ask(ctx context.Context, done *PollDone) error {
 	if err := s.ingest(ctx, done.SID, texts); err != nil {
 		return err
 	}
+	done.HeardAt = asked
 	if len(texts) > 0 {
 		done.GapsChecked = max(done.GapsChecked, texts[len(texts)-1].Index)
 	}
@@ -201,26 +204,26 @@ func (s *Service) askMapping(ctx context.Context, p Poll) error {
 	return s.tell(ctx, PolledParticipantRemoved(p.SID, p.Participant, s.now()))
 }
 
-// mappingDue reports whether the mapping is to be checked in this poll: once a
-// day, and whenever the poll is so late that we must have been away.
+// mappingDue reports whether the mapping is to be checked in this poll: at most
+// once a day, and whenever the poll is so late that we must have been away.
 func (s *Service) mappingDue(p Poll) bool {
 	away := s.now().Sub(p.DueAt) > 6*s.opts.ReconcileEvery
 	return away || s.now().Sub(p.MappingCheckedAt) >= mappingCheck
 }
 
 // nextPoll is how long after this poll the next one is: ReconcileEvery while
-// something happened within a day, then ever longer up to a day, and after
-// thirty days of silence never. A closed conversation can only bring late
-// receipts.
+// something happened within a day, then ever longer up to a week. Nobody is
+// forgotten: they may refuse after years. A closed conversation can only bring
+// late receipts.
 func (s *Service) nextPoll(p Poll) time.Duration {
 	quiet := s.now().Sub(p.LastActivity)
 	switch {
 	case quiet < liveFor:
 		return s.opts.ReconcileEvery
-	case quiet >= forgottenAfter, p.State == Closed:
+	case p.State == Closed:
 		return 0
 	default:
-		return max(s.opts.ReconcileEvery, min(liveFor, quiet/24))
+		return max(s.opts.ReconcileEvery, min(rarest, quiet/24))
 	}
 }
 

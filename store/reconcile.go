@@ -11,7 +11,8 @@ import (
 )
 
 // ClaimPolls picks conversations that are due, those with texts waiting to be
-// sent first: a STOP that was missed must be heard before they leave. A claim
+// sent first: a STOP that was missed must be heard before they leave. Those that
+// have been quiet for a day are ever more, and come after all others. A claim
 // moves the conversation's time on by hold, so that other replicas pass it by
 // and a dead one's are taken up again.
 func (s *Store) ClaimPolls(ctx context.Context, most int, hold time.Duration) (polls []chat.Poll, err error) {
@@ -20,7 +21,8 @@ func (s *Store) ClaimPolls(ctx context.Context, most int, hold time.Duration) (p
 			UPDATE conversations c SET reconcile_at = now() + $2::interval
 			FROM (SELECT id, reconcile_at FROM conversations w
 				WHERE reconcile_at <= now() AND conversation_sid IS NOT NULL AND NOT EXISTS (SELECT FROM rates WHERE scope = $3 AND next_at > now())
-				ORDER BY EXISTS (SELECT FROM messages m WHERE m.conversation_id = w.id AND m.status IN ('queued', 'sending')) DESC, reconcile_at
+				ORDER BY EXISTS (SELECT FROM messages m WHERE m.conversation_id = w.id AND m.status IN ('queued', 'sending')) DESC,
+					last_activity_at > now() - interval '1 day' DESC, reconcile_at
 				LIMIT $1 FOR NO KEY UPDATE SKIP LOCKED) due
 			WHERE c.id = due.id
 			RETURNING c.id, c.conversation_sid, coalesce(c.participant_sid, ''), c.state, c.gaps_checked_through,
@@ -66,10 +68,10 @@ func (s *Store) FinishPoll(ctx context.Context, done chat.PollDone) error {
 		}
 		const q = `/* store.FinishPoll */
 			UPDATE conversations SET gaps_checked_through = greatest(gaps_checked_through, $2),
-				mapping_checked_at = CASE WHEN $3 THEN now() ELSE mapping_checked_at END,
+				heard_at = greatest(heard_at, $8), mapping_checked_at = CASE WHEN $3 THEN now() ELSE mapping_checked_at END,
 				reconcile_at = now() + nullif(CASE WHEN last_activity_at > $4 THEN $6::interval ELSE $5::interval END, interval '0')
 			WHERE id = $1 AND conversation_sid = $7`
-		_, err := tx.Exec(ctx, q, done.ConversationID, done.GapsChecked, done.Mapping, done.LastActivity, done.Next, done.IfActive, done.SID)
+		_, err := tx.Exec(ctx, q, done.ConversationID, done.GapsChecked, done.Mapping, done.LastActivity, done.Next, done.IfActive, done.SID, done.HeardAt)
 		return err
 	})
 }

@@ -38,14 +38,17 @@ func (f *fixture) claims(most int) (ids []uuid.UUID) {
 	return ids
 }
 
-// Each due conversation is claimed once, those with texts waiting first.
+// Each due conversation is claimed once, those with texts waiting first, quiet
+// ones last.
 func TestClaimPolls(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	late, waiting, due := f.polled(1, time.Hour), f.polled(2, time.Minute), f.polled(3, time.Second)
 	f.polled(4, -time.Minute)
+	quiet := f.polled(5, 2*time.Hour)
+	f.exec(`UPDATE conversations SET last_activity_at = now() - interval '2 days' WHERE id = $1`, quiet)
 	f.exec(`UPDATE messages SET status = 'queued' WHERE conversation_id = $1`, waiting)
-	for i, want := range [][]uuid.UUID{{waiting}, {late}, {due}, nil} {
+	for i, want := range [][]uuid.UUID{{waiting}, {late}, {due}, {quiet}, nil} {
 		if diff := cmp.Diff(want, f.claims(1)); diff != "" {
 			t.Errorf("claim %d (-want +got):\n%s", i, diff)
 		}

@@ -3,6 +3,7 @@ package main
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"textme/chat"
 	"textme/twilio/twiliosim"
@@ -45,4 +46,38 @@ func TestRefusalInTheConversationOfTheHeir(t *testing.T) {
 	o.unheard(chat.MessageAdded)
 	o.hearsNothing(drifter)
 	o.expect("transcript", o.heardFrom(drifter), "please stop texting me")
+}
+
+// A conversation that has been quiet for a month is still polled.
+func TestQuietForAMonth(t *testing.T) {
+	t.Parallel()
+	s := newStory(t)
+	s.signsUp(ann, "Ann Canary")
+	s.gets(ann, "thanks for signing up")
+	s.settled()
+	passes(t, s.db, 31*24*time.Hour)
+	s.reconciled()
+	s.unheard(chat.MessageAdded)
+	s.says(ann, "canary")
+	passes(t, s.db, 2*24*time.Hour)
+	s.reconciled()
+	if diff := s.differs(); diff != "" {
+		t.Errorf("-Twilio +ours:\n%s", diff)
+	}
+}
+
+// A new text does not leave for somebody who has refused, unheard, in a
+// conversation that nobody has asked about for days.
+func TestRefusalWhereNobodyAsked(t *testing.T) {
+	t.Parallel()
+	s := newStory(t, quickProbes, func(env map[string]string) { env["RECONCILE_EVERY"] = "off" })
+	s.signsUp(ann, "Ann Canary")
+	s.gets(ann, "thanks for signing up")
+	s.settled()
+	passes(t, s.db, 2*24*time.Hour)
+	s.unheard()
+	s.says(ann, "please stop texting me")
+	s.queues(ann, "canary")
+	s.until("the text is decided on", func() bool { return one[bool](s, `SELECT status <> 'queued' FROM messages WHERE body = 'canary'`) })
+	s.hearsNothing(ann)
 }
