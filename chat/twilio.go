@@ -64,7 +64,7 @@ type messageAPI interface {
 
 type discoveryAPI interface {
 	// ConversationsSince lists the conversations that were created at since
-	// or later, closed ones left out.
+	// or later, closed ones too.
 	ConversationsSince(ctx context.Context, since time.Time) ([]RemoteConversation, error)
 }
 

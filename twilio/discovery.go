@@ -28,7 +28,7 @@ func (c *Client) ConversationsSince(ctx context.Context, since time.Time) ([]cha
 					return false, errUnreadable
 				}
 				// The API gives whole seconds, rounded down.
-				if r.State != "closed" && (r.DateCreated == nil || !r.DateCreated.Before(since.Truncate(time.Second))) {
+				if r.DateCreated == nil || !r.DateCreated.Before(since.Truncate(time.Second)) {
 					all = append(all, r.remote())
 				}
 			}

@@ -112,10 +112,13 @@ func TestConversationsSince(t *testing.T) {
 		conversation(t, c, fmt.Sprint("textme-", i))
 	}
 	got, err := c.ConversationsSince(ctx, since)
-	if err != nil || len(got) != 120 {
-		t.Fatalf("%d conversations, %v, want 120", len(got), err)
+	if err != nil || len(got) != 121 {
+		t.Fatalf("%d conversations, %v, want 121", len(got), err)
 	}
-	for i, rc := range got {
+	if got[0].SID != closed {
+		t.Errorf("the first is %q, want the closed one", got[0].UniqueName)
+	}
+	for i, rc := range got[1:] {
 		if want := fmt.Sprint("textme-", i); rc.UniqueName != want {
 			t.Errorf("conversation %d is %q, want %q", i, rc.UniqueName, want)
 		}

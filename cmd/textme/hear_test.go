@@ -1,6 +1,7 @@
 package main
 
 import (
+	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -80,4 +81,22 @@ func TestRefusalWhereNobodyAsked(t *testing.T) {
 	s.queues(ann, "canary")
 	s.until("the text is decided on", func() bool { return one[bool](s, `SELECT status <> 'queued' FROM messages WHERE body = 'canary'`) })
 	s.hearsNothing(ann)
+}
+
+// What somebody refused in a conversation that nobody has told us of is heard
+// also if it was closed before we looked.
+func TestRefusalInAClosedConversation(t *testing.T) {
+	t.Parallel()
+	o := newOddStory(t)
+	o.unheard()
+	o.says(bob, "please stop texting me")
+	o.elsewhere(http.MethodPost, o.sim.Conversations()[0].SID, "State=closed")
+	passes(t, o.db, time.Hour)
+	o.until("it is a closed row", func() bool { return o.rows(bob) == "closed 0 closed at Twilio" })
+	o.settled()
+	o.signsUp(bob, "Bob Canary")
+	o.hearsNothing(bob)
+	if got := o.outcomes(bob); !strings.HasPrefix(got, "opted_out") {
+		t.Errorf("the outcome is %q, want opted_out", got)
+	}
 }
