@@ -53,6 +53,9 @@ func (s *Service) hear(ctx context.Context, c *Conversation, m Outgoing) error {
 	if now.Sub(m.CreatedAt) <= freshFor && !s.unheard(c) || now.Sub(c.HeardAt) <= freshFor {
 		return nil
 	}
+	if err := s.findOthers(ctx, c); err != nil {
+		return err
+	}
 	others, err := s.store.OtherConversations(ctx, c.ID)
 	if err != nil {
 		return err
@@ -70,4 +73,32 @@ func (s *Service) hear(ctx context.Context, c *Conversation, m Outgoing) error {
 		}
 	}
 	return s.pull(ctx, c)
+}
+
+// findOthers makes rows of the conversations with senders of ours that Twilio has
+// the person in and no webhook has told of.
+func (s *Service) findOthers(ctx context.Context, c *Conversation) error {
+	if err := s.room(ctx); err != nil {
+		return err
+	}
+	members, err := s.twilio.ConversationsOf(ctx, c.Phone, "")
+	if err != nil {
+		return err
+	}
+	for _, m := range members {
+		ours, err := s.store.SenderKnown(ctx, m.Participant.ProxyAddress)
+		if err != nil {
+			return err
+		}
+		if !ours || m.Conversation.claimed() {
+			continue
+		}
+		if err := s.room(ctx); err != nil {
+			return err
+		}
+		if err := s.Adopt(ctx, m.Conversation.SID); ignoreGone(err) != nil {
+			return err
+		}
+	}
+	return nil
 }

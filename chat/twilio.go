@@ -45,7 +45,7 @@ type participantAPI interface {
 	// Participants lists everybody in the conversation.
 	Participants(ctx context.Context, sid ConversationSID) ([]RemoteParticipant, error)
 	// ConversationsOf lists the conversations address takes part in through
-	// sender, closed ones left out.
+	// sender, or through any with "", closed ones left out.
 	ConversationsOf(ctx context.Context, address, sender Phone) ([]Membership, error)
 }
 

@@ -94,8 +94,8 @@ func (c *Client) ListParticipantResources(ctx context.Context, sid chat.Conversa
 // ConversationsOf implements chat.Twilio.
 func (c *Client) ConversationsOf(ctx context.Context, address, sender chat.Phone) ([]chat.Membership, error) {
 	const op = "list conversations of a number"
-	if address == "" || sender == "" {
-		return nil, refused(op, "address or sender is missing")
+	if address == "" {
+		return nil, refused(op, "address is missing")
 	}
 	params := (&conversations.ListParticipantConversationParams{}).SetAddress(string(address)).SetPageSize(50)
 	var all []chat.Membership
@@ -111,7 +111,7 @@ func (c *Client) ConversationsOf(ctx context.Context, address, sender chat.Phone
 				if !m.SID.Valid() || !m.ParticipantSID.Valid() || m.State == "" {
 					return false, errUnreadable
 				}
-				if m.State != "closed" && m.Binding.is(address, sender) {
+				if m.State != "closed" && m.Binding != nil && m.Binding.Address == address && (sender == "" || m.Binding.ProxyAddress == sender) {
 					all = append(all, m.remote())
 				}
 			}

@@ -90,6 +90,9 @@ func TestConversationRoundTrip(t *testing.T) {
 	if got, err := c.ConversationsOf(ctx, customer, sender); err != nil || !cmp.Equal(got, []chat.Membership{{Conversation: rc, Participant: rp}}) {
 		t.Errorf("conversations of the customer: %+v, %v", got, err)
 	}
+	if got, err := c.ConversationsOf(ctx, customer, ""); err != nil || len(got) != 1 {
+		t.Errorf("conversations of the number, whatever the sender: %+v, %v", got, err)
+	}
 	if got, err := c.ConversationsOf(ctx, customer, "+14155550199"); err != nil || len(got) != 0 {
 		t.Errorf("conversations through another sender: %+v, %v", got, err)
 	}

@@ -100,3 +100,33 @@ func TestRefusalInAClosedConversation(t *testing.T) {
 		t.Errorf("the outcome is %q, want opted_out", got)
 	}
 }
+
+// A text that has waited is held back by a refusal to another sender of ours, in
+// a conversation that nobody has told us of.
+func TestRefusalToAnotherSender(t *testing.T) {
+	t.Parallel()
+	const other = "+15005550007"
+	s := newStoryAt(t, func(o *twiliosim.Options) { o.Senders = append(o.Senders, other) },
+		func(env map[string]string) { env["RECONCILE_EVERY"] = "off" })
+	s.runs(exitOK, "", "sources", "add", "other", "--kind", "form", "--business", "Harbor Boats", "--sender", other, "--origins", "https://shop.example")
+	client, err := twilioSettings{TwilioAccountSID: s.env["TWILIO_ACCOUNT_SID"], TwilioAuthToken: s.env["TWILIO_AUTH_TOKEN"], TwilioBaseURL: s.env["TWILIO_BASE_URL"]}.client(nil)
+	must(t, err)
+	t.Cleanup(client.Close)
+	must(t, client.EnableAutocreate(t.Context(), other))
+	s.signsUp(ann, "Ann Canary")
+	s.gets(ann, "Harbor Bikes: thanks for signing up")
+	s.settled()
+
+	s.stop()
+	s.queues(ann, "canary")
+	passes(t, s.db, time.Hour)
+	s.unheard()
+	_, err = s.sim.Handset(string(ann)).Text(other, "please stop texting me")
+	must(t, err)
+	s.serve()
+	s.until("the text has been decided on", func() bool { return one[bool](s, `SELECT status <> 'queued' FROM messages WHERE body = 'canary'`) })
+	if got := one[string](s, `SELECT status || ': ' || reason FROM messages WHERE body = 'canary'`); got != "cancelled: the person replied STOP" {
+		t.Errorf("the text is %q", got)
+	}
+	s.hearsNothing(ann)
+}
