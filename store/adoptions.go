@@ -142,7 +142,8 @@ func (s *Store) Parked(ctx context.Context, sid chat.ConversationSID) (told chat
 			return err
 		}
 		told = chat.Parked{}
-		var customers, left []chat.RemoteParticipant
+		several := false
+		var left []chat.ParticipantSID
 		for i, row := range parked {
 			if i == 0 {
 				told.Since = row.ReceivedAt
@@ -151,16 +152,18 @@ func (s *Store) Parked(ctx context.Context, sid chat.ConversationSID) (told chat
 			switch {
 			case err != nil: // one that cannot be read any more tells nothing
 			case e.Type == chat.ParticipantAdded && e.Participant.Address != "":
-				customers = append(customers, e.Participant)
+				// Taken out and added again, a person has another SID.
+				was, is := told.Customer, e.Participant
+				several = several || was.SID != "" && (was.Address != is.Address || was.ProxyAddress != is.ProxyAddress)
+				told.Customer = is
 			case e.Type == chat.ParticipantRemoved:
-				left = append(left, e.Participant)
+				left = append(left, e.Participant.SID)
 			}
 		}
-		if customers = slices.Compact(customers); len(customers) != 1 {
-			return nil
+		if several {
+			told.Customer = chat.RemoteParticipant{}
 		}
-		told.Customer = customers[0]
-		told.Left = slices.ContainsFunc(left, func(p chat.RemoteParticipant) bool { return p.SID == told.Customer.SID })
+		told.Left = slices.Contains(left, told.Customer.SID)
 		return nil
 	})
 	return told, err

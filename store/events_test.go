@@ -246,6 +246,35 @@ func TestDroppedEventIsTakenUp(t *testing.T) {
 	}
 }
 
+// Somebody who was taken out and added again is one customer, who may be in the
+// conversation by now; two people are nobody's.
+func TestParkedCustomer(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		second chat.Phone
+		leaves chat.ParticipantSID
+		want   chat.RemoteParticipant
+		left   bool
+	}{
+		"added again":           {ann, mb1, chat.RemoteParticipant{SID: mb2, Address: ann, ProxyAddress: sender}, false},
+		"added again, and gone": {ann, mb2, chat.RemoteParticipant{SID: mb2, Address: ann, ProxyAddress: sender}, true},
+		"somebody else":         {bob, mb1, chat.RemoteParticipant{}, false},
+	} {
+		f := newFixture(t)
+		about := func(typ string, mb chat.ParticipantSID, phone chat.Phone) chat.Event {
+			p := chat.RemoteParticipant{SID: mb, Address: phone, ProxyAddress: sender}
+			return f.event(chat.Event{Key: chat.EventKey(typ, string(mb)), Type: typ, SID: ch1, Participant: p, At: noon})
+		}
+		f.apply(about(chat.ParticipantAdded, mb1, ann), f.text(ch1, mb1, ann, 0, "STOP"),
+			about(chat.ParticipantRemoved, tt.leaves, tt.second), about(chat.ParticipantAdded, mb2, tt.second))
+		told, err := f.Parked(t.Context(), ch1)
+		must(t, err)
+		if told.Customer != tt.want || told.Left != tt.left {
+			t.Errorf("%s: %+v, want %+v, left %t", name, told, tt.want, tt.left)
+		}
+	}
+}
+
 // A parked event that the database will not apply does not keep its
 // conversation from becoming a row's.
 func TestBadParkedEvent(t *testing.T) {
