@@ -47,8 +47,9 @@ type Options struct {
 	// RetryFailedAfter is how long a number stays failed before a new
 	// sign-up tries it again.
 	RetryFailedAfter time.Duration
-	// AdoptUnclaimed takes over conversations at Twilio that nobody has
-	// marked as theirs; without it they are left to whoever made them.
+	// AdoptUnclaimed lets a sign-up take over the conversation at Twilio that
+	// has the pair and that nobody has marked as theirs; without it the
+	// sign-up fails. Adopt does not ask.
 	AdoptUnclaimed bool
 	// CreateEvery and SendEvery are the least time between two creates of
 	// conversations, and between two texts of one sender, of all replicas.

@@ -73,7 +73,7 @@ type policySettings struct {
 	Regions          []string `help:"Countries whose numbers are texted, such as US,CA; * for all. Empty: the sender's own."`
 	WelcomeEvery     offTime  `help:"At most one welcome text per number in this time." default:"24h"`
 	RetryFailedAfter offTime  `help:"How long a number that failed is left alone before a new sign-up tries it again." default:"168h"`
-	AdoptUnclaimed   bool     `help:"Take over conversations at Twilio that hold the number and that nobody has marked as theirs." default:"true" negatable:""`
+	AdoptUnclaimed   bool     `help:"Let a sign-up take over the conversation at Twilio that holds the number, if nobody has marked it as theirs. One in which somebody texts us is ours in any case." default:"true" negatable:""`
 	QuietHours       string   `help:"Hours, in the recipient's local time, in which only answers to their own acts go out, such as 21:00-08:00." default:"off"`
 }
 
