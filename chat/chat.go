@@ -99,9 +99,10 @@ type Conversation struct {
 	// last it has dealt with (-1: none); GapsChecked the last up to which
 	// holes were looked up at Twilio (-1: none).
 	ReplyFrom, AnsweredThrough, GapsChecked int
-	// HeardAt is when Twilio was last asked for all that was said here; long
-	// ago: never.
-	HeardAt time.Time
+	// HeardAt is when Twilio was last asked for all that was said here, long
+	// ago: never; EverywhereAt when this worker asked for all that the person
+	// has said to us, wherever, zero: it has not.
+	HeardAt, EverywhereAt time.Time
 	// Paused says why nothing may be sent, "" when it may; PausedUntil is
 	// when one call may probe, and Probing marks the worker that does.
 	Paused      string

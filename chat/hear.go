@@ -9,7 +9,8 @@ import (
 
 type hearStore interface {
 	// OtherConversations lists the open conversations at Twilio that the
-	// conversation's person has with other senders of ours.
+	// conversation's person has with other senders of ours, and those of the
+	// rows that were merged into it, open or not.
 	OtherConversations(ctx context.Context, conversation uuid.UUID) ([]OtherConversation, error)
 }
 
@@ -50,7 +51,7 @@ func (s *Service) listen(ctx context.Context, c *Conversation) error {
 // conversation.
 func (s *Service) hear(ctx context.Context, c *Conversation, m Outgoing) error {
 	now := s.now()
-	if now.Sub(m.CreatedAt) <= freshFor && !s.unheard(c) || now.Sub(c.HeardAt) <= freshFor {
+	if now.Sub(m.CreatedAt) <= freshFor && !s.unheard(c) || now.Sub(c.EverywhereAt) <= freshFor {
 		return nil
 	}
 	if err := s.findOthers(ctx, c); err != nil {
@@ -72,7 +73,11 @@ func (s *Service) hear(ctx context.Context, c *Conversation, m Outgoing) error {
 			return err
 		}
 	}
-	return s.pull(ctx, c)
+	if err := s.pull(ctx, c); err != nil {
+		return err
+	}
+	c.EverywhereAt = now
+	return nil
 }
 
 // findOthers makes rows of the conversations with senders of ours that Twilio has

@@ -52,7 +52,7 @@ type Outgoing struct {
 	Status    Status    // Queued or Sending
 	SendingAt time.Time // when its last call began; zero when none has
 	Attempts  int       // posts that may have reached Twilio
-	CreatedAt time.Time
+	CreatedAt time.Time // a welcome text that another row has owed before: when the person signed up
 }
 
 // MaxBody is the longest text Twilio takes for SMS, in characters

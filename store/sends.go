@@ -10,7 +10,12 @@ import (
 	"textme/chat"
 )
 
-const outgoingColumns = `m.id, m.purpose, m.author, m.body, m.status, m.sending_at, m.attempts, m.created_at`
+const outgoingColumns = `m.id, m.purpose, m.author, m.body, m.status, m.sending_at, m.attempts, ` + waitsSince
+
+// waitsSince is the time from which a message m has waited: a welcome text that a
+// row owed which has been merged into m's was called for by a sign-up there.
+const waitsSince = `CASE m.purpose WHEN 'welcome' THEN least(m.created_at, (SELECT min(g.created_at)
+	FROM conversations r JOIN signups g ON g.conversation_id = r.id WHERE r.merged_into = m.conversation_id)) ELSE m.created_at END`
 
 func scanOutgoing(row pgx.CollectableRow) (chat.Outgoing, error) {
 	var m chat.Outgoing
@@ -154,11 +159,12 @@ func (s *Store) RefuseSend(ctx context.Context, lease chat.Lease, message uuid.U
 }
 
 // OtherConversations lists the open conversations at Twilio that the
-// conversation's person has with other senders of ours.
+// conversation's person has with other senders of ours, and those of the rows
+// that were merged into it, open or not.
 func (s *Store) OtherConversations(ctx context.Context, conversation uuid.UUID) ([]chat.OtherConversation, error) {
 	const q = `/* store.OtherConversations */
 		SELECT o.conversation_sid, o.gaps_checked_through FROM conversations c JOIN conversations o USING (customer_id)
-		WHERE c.id = $1 AND o.id <> c.id AND o.conversation_sid IS NOT NULL AND o.state <> 'closed'`
+		WHERE c.id = $1 AND o.id <> c.id AND o.conversation_sid IS NOT NULL AND (o.state <> 'closed' OR o.merged_into = c.id)`
 	rows, err := s.pool.Query(ctx, q, conversation)
 	if err != nil {
 		return nil, translate("other conversations", err)

@@ -130,3 +130,48 @@ func TestRefusalToAnotherSender(t *testing.T) {
 	}
 	s.hearsNothing(ann)
 }
+
+// A welcome text has waited, its reader says that they want no texts, unheard, and
+// their conversation ends, or another takes its place: the row that takes over sends
+// the same text, and asks there first.
+func TestRefusalInTheConversationThatEnded(t *testing.T) {
+	t.Parallel()
+	for name, end := range map[string]func(o *oddStory, ch string){
+		"closed at Twilio": func(o *oddStory, ch string) { must(o.t, o.loudConsole().Close(ch)) },
+		"replaced by a newer one": func(o *oddStory, ch string) {
+			must(o.t, o.console().RemoveParticipant(ch, o.sim.Participants(ch)[0].SID))
+			o.says(drifter, "canary two")
+			o.until("the newer one is a row", func() bool { return one[int](o.story, `SELECT count(*) FROM conversations`) == 2 })
+			o.exec(`UPDATE conversations SET lease_token = NULL, lease_until = NULL WHERE conversation_sid = $1`, ch)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			o := newOddStory(t)
+			busy := []twiliosim.Rule{{On: []string{twiliosim.RouteCreateMessage}, Faults: []twiliosim.Fault{{Kind: twiliosim.Busy}}}}
+			must(t, o.sim.SetFaults(twiliosim.Faults{Calls: busy}))
+			o.signsUp(drifter, "Canary")
+			o.until("the welcome was refused", func() bool { return o.sim.FaultCounts()[string(twiliosim.Busy)] > 0 })
+			ch := o.bound(drifter)[0]
+			o.says(drifter, "canary")
+			o.until("that is known", func() bool { return o.heardFrom(drifter) == "canary" })
+			o.exec(`UPDATE conversations SET lease_token = gen_random_uuid(), lease_until = now() + interval '1 hour'`) // its worker is slow
+			_, err := o.db.Exec(t.Context(), `ALTER TABLE signups DISABLE TRIGGER signups_insert_only`)
+			must(t, err)
+			o.exec(`UPDATE signups SET created_at = created_at - interval '5 minutes'`)
+			must(t, o.sim.SetFaults(twiliosim.Faults{Calls: busy, Webhooks: []twiliosim.Rule{{
+				On: []string{chat.MessageAdded}, Limit: 1, Faults: []twiliosim.Fault{{Kind: twiliosim.WebhookLost}},
+			}}}))
+			o.says(drifter, "stop texting me")
+			o.until("that webhook is lost", func() bool { return o.sim.FaultCounts()[string(twiliosim.WebhookLost)] > 0 })
+			must(t, o.sim.SetFaults(twiliosim.Faults{}))
+			end(o, ch)
+			o.exec(`UPDATE conversations SET lease_token = NULL, lease_until = NULL WHERE conversation_sid = $1`, ch)
+			o.settled()
+			o.expectWelcomes(drifter, 0)
+			if n := one[int](o.story, `SELECT count(*) FROM opt_outs WHERE cleared_at IS NULL`); n != 1 {
+				t.Errorf("%d opt-outs, want 1", n)
+			}
+		})
+	}
+}
