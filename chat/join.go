@@ -33,6 +33,10 @@ func (s *Service) follow(ctx context.Context, c *Conversation, named Conversatio
 	if err != nil {
 		return RemoteParticipant{}, err
 	}
+	made := ConversationRef(c.SID)
+	if c.Adopted { // it is not ours to delete
+		made = ""
+	}
 	for _, m := range members {
 		switch {
 		case m.Conversation.SID == c.SID:
@@ -43,7 +47,7 @@ func (s *Service) follow(ctx context.Context, c *Conversation, named Conversatio
 		if err := s.pull(ctx, c); err != nil {
 			return RemoteParticipant{}, err
 		}
-		if err := s.adopt(ctx, c, m.Conversation, ConversationRef(c.SID)); err != nil {
+		if err := s.adopt(ctx, c, m.Conversation, made); err != nil {
 			return RemoteParticipant{}, err
 		}
 		return m.Participant, nil
