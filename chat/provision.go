@@ -34,7 +34,8 @@ type provisionStore interface {
 	// a new one, takes over and is woken. A row that is closed already keeps
 	// its reason. A text that was being sent keeps the row's worker awake until
 	// it has been looked for; with looked that was done, or cannot be, and it
-	// becomes failed.
+	// becomes failed. What a create call may have made for a row without a SID
+	// is discarded.
 	CloseConversation(ctx context.Context, lease Lease, reason string, looked bool) error
 	// WrapUp does as CloseConversation for a row that is closed, with what was
 	// being sent looked for. One that has been opened again since stays open.

@@ -120,7 +120,7 @@ func (s *Store) clearPair(ctx context.Context, tx pgx.Tx, customer uuid.UUID, ad
 
 // discardUnused has the conversation at Twilio deleted, if nothing is in it by
 // then, that we made, or may yet have made, for a row which now has the pair in
-// another.
+// another or has closed.
 func (s *Store) discardUnused(ctx context.Context, tx pgx.Tx, conversation uuid.UUID) error {
 	const q = `/* store.discardUnused */
 		SELECT coalesce(conversation_sid, unique_name) FROM conversations c WHERE id = $1 AND NOT adopted

@@ -22,10 +22,19 @@ const (
 // new one if there is none. A row that is closed already keeps its reason. A text
 // that was being sent keeps the row's worker awake until it has been looked for,
 // and only then is it known what is owed; with looked that was done, or cannot be,
-// and it becomes failed.
+// and it becomes failed. What a create call may have made for a row without
+// a SID is discarded.
 func (s *Store) CloseConversation(ctx context.Context, lease chat.Lease, reason string, looked bool) error {
 	return s.locked(ctx, "close conversation", lease, func(tx pgx.Tx) error {
-		return s.end(ctx, tx, lease.ConversationID, reason, looked)
+		if err := s.end(ctx, tx, lease.ConversationID, reason, looked); err != nil {
+			return err
+		}
+		const q = `/* store.CloseConversation */ SELECT conversation_sid IS NULL FROM conversations WHERE id = $1`
+		var unheard bool
+		if err := tx.QueryRow(ctx, q, lease.ConversationID).Scan(&unheard); err != nil || !unheard {
+			return err
+		}
+		return s.discardUnused(ctx, tx, lease.ConversationID)
 	})
 }
 
