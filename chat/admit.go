@@ -2,7 +2,6 @@ package chat
 
 import (
 	"context"
-	"errors"
 	"slices"
 	"time"
 
@@ -134,12 +133,10 @@ func (s *Service) wrapUp(ctx context.Context, c *Conversation) error {
 	}
 	if lives {
 		reopened, err := s.store.Reopen(ctx, c.Lease)
-		switch {
-		case errors.Is(err, ErrInTheDark):
-			return Snooze{After: jittered(s.opts.Timing.Look), Why: "a post of the row that follows had no answer"}
-		case err != nil:
+		if err != nil {
 			return err
-		case reopened:
+		}
+		if reopened {
 			return Snooze{Why: "the conversation lives", Afresh: true}
 		}
 	}

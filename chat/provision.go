@@ -16,7 +16,8 @@ type provisionStore interface {
 	// Merge gives this conversation's sign-ups to the row of the pair that has
 	// sid: that row is opened again, this one closes. It returns ErrNotFound,
 	// and changes nothing, if the row that has it is another pair's, and
-	// ErrInTheDark while a text of this row's may have left.
+	// ErrInTheDark while a text may have left of this row or of one that had
+	// taken the other's sign-ups over.
 	Merge(ctx context.Context, lease Lease, sid ConversationSID) error
 	// Activate records the participant; from now on texts flow. The welcome
 	// text, that of the source where the person signed up first, is queued in
@@ -42,7 +43,7 @@ type provisionStore interface {
 	WrapUp(ctx context.Context, lease Lease) error
 	// Reopen brings a closed row back whose conversation lives, with the pair in
 	// it, unless the pair has an open row (reopened = false). It returns
-	// ErrInTheDark while a text may have left of the row that took this one's
+	// ErrInTheDark while a text may have left of a row that had taken this one's
 	// sign-ups over.
 	Reopen(ctx context.Context, lease Lease) (reopened bool, err error)
 }
@@ -53,7 +54,8 @@ var ErrHeld = errors.New("conversation SID belongs to another row")
 // ErrMoved: the row has texts in a conversation at Twilio that the pair has left.
 var ErrMoved = errors.New("the pair is in a newer conversation than the row's texts")
 
-// ErrInTheDark: a text of the row may have left, and has not been looked for.
+// ErrInTheDark: a text of the row, or of another that is to be merged with it, may
+// have left, and has not been looked for.
 var ErrInTheDark = errors.New("a text of unknown outcome has not been looked for")
 
 // Joining is a participant that a conversation is to become active with.

@@ -12,7 +12,8 @@ import (
 // Merge gives this conversation's sign-ups to the row that has sid: that row
 // is opened again, this one closes. Who takes part at Twilio may have changed
 // while it was closed, so its worker looks for the participant anew. While a text
-// of this row may have left, chat.ErrInTheDark.
+// may have left of this row or of one that had taken the other's sign-ups over,
+// chat.ErrInTheDark.
 func (s *Store) Merge(ctx context.Context, lease chat.Lease, sid chat.ConversationSID) error {
 	return s.locked(ctx, "merge", lease, func(tx pgx.Tx) error {
 		const find = `/* store.Merge */
@@ -30,13 +31,13 @@ func (s *Store) Merge(ctx context.Context, lease chat.Lease, sid chat.Conversati
 		if sending { // or it would be sent a second time
 			return chat.ErrInTheDark
 		}
+		if err := reopenRow(ctx, tx, into); err != nil {
+			return err
+		}
 		if err := mergeInto(ctx, tx, lease.ConversationID, into); err != nil {
 			return err
 		}
 		if err := s.discardUnused(ctx, tx, lease.ConversationID); err != nil {
-			return err
-		}
-		if err := reopenRow(ctx, tx, into); err != nil {
 			return err
 		}
 		return s.wakeOne(ctx, tx, into)
@@ -44,28 +45,16 @@ func (s *Store) Merge(ctx context.Context, lease chat.Lease, sid chat.Conversati
 }
 
 // Reopen brings a closed row back whose conversation lives at Twilio with the pair
-// in it, unless the pair has an open row. If another row had taken its sign-ups
-// over, and has closed, it takes that one's in turn; while a text of that one's
-// may have left, chat.ErrInTheDark.
+// in it, unless the pair has an open row. While a text may have left of another row
+// that had taken its sign-ups over, chat.ErrInTheDark.
 func (s *Store) Reopen(ctx context.Context, lease chat.Lease) (reopened bool, err error) {
 	err = s.locked(ctx, "reopen", lease, func(tx pgx.Tx) error {
 		const q = `/* store.Reopen */
-			SELECT coalesce(merged_into, id), EXISTS (SELECT FROM messages WHERE conversation_id = coalesce(merged_into, c.id) AND status = 'sending')
-			FROM conversations c WHERE id = $1 AND state = 'closed'
-				AND NOT EXISTS (SELECT FROM conversations o WHERE (o.customer_id, o.sender) = (c.customer_id, c.sender) AND o.state <> 'closed')`
-		var root uuid.UUID
-		var sending bool
-		free, err := optional(tx.QueryRow(ctx, q, lease.ConversationID).Scan(&root, &sending))
-		reopened = free
-		switch {
-		case err != nil || !free:
+			SELECT state = 'closed'
+				AND NOT EXISTS (SELECT FROM conversations o WHERE (o.customer_id, o.sender) = (c.customer_id, c.sender) AND o.state <> 'closed')
+			FROM conversations c WHERE id = $1`
+		if err := tx.QueryRow(ctx, q, lease.ConversationID).Scan(&reopened); err != nil || !reopened {
 			return err
-		case sending:
-			return chat.ErrInTheDark
-		case root != lease.ConversationID:
-			if err := mergeInto(ctx, tx, root, lease.ConversationID); err != nil {
-				return err
-			}
 		}
 		return reopenRow(ctx, tx, lease.ConversationID)
 	})
@@ -73,11 +62,29 @@ func (s *Store) Reopen(ctx context.Context, lease chat.Lease) (reopened bool, er
 }
 
 // reopenRow makes a row pending again. Who takes part at Twilio is looked up anew.
+// If another row had taken its sign-ups over, and has closed, it takes that one's
+// in turn; while a text of that one's may have left, chat.ErrInTheDark.
 func reopenRow(ctx context.Context, tx pgx.Tx, conversation uuid.UUID) error {
+	const taken = `/* store.reopenRow */
+		SELECT merged_into, EXISTS (SELECT FROM messages WHERE conversation_id = merged_into AND status = 'sending')
+		FROM conversations WHERE id = $1 AND merged_into IS NOT NULL`
+	var heir uuid.UUID
+	var sending bool
+	found, err := optional(tx.QueryRow(ctx, taken, conversation).Scan(&heir, &sending))
+	switch {
+	case err != nil:
+		return err
+	case sending:
+		return chat.ErrInTheDark
+	case found:
+		if err := mergeInto(ctx, tx, heir, conversation); err != nil {
+			return err
+		}
+	}
 	const q = `/* store.reopenRow */
 		UPDATE conversations SET state = 'pending', participant_sid = NULL,
 			state_at = now(), closed_at = NULL, merged_into = NULL, failure_code = 0, failure_reason = '', failed_at = NULL
 		WHERE id = $1`
-	_, err := tx.Exec(ctx, q, conversation)
+	_, err = tx.Exec(ctx, q, conversation)
 	return err
 }

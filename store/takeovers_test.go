@@ -1,8 +1,10 @@
 package store_test
 
 import (
+	"errors"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -31,6 +33,44 @@ func TestClosedAfterACreateCall(t *testing.T) {
 		discarded := slices.Contains(f.jobs, chat.Job(chat.DiscardJob{Conversation: name}))
 		if !tried || discarded != called {
 			t.Errorf("tried again: %t; create called: %t, discarded: %t", tried, called, discarded)
+		}
+	}
+}
+
+// The welcome of a row's sign-up was sent by the row that had taken it over and has
+// ended since. A third row, of somebody who only texted, merges into the first one:
+// nobody is welcomed a second time, and as long as it is not known whether they
+// were welcomed, nothing is merged.
+func TestMergeIntoARowTakenOver(t *testing.T) {
+	t.Parallel()
+	const ch3, mb3 = chat.ConversationSID("CH33333333333333333333333333333333"), chat.ParticipantSID("MB33333333333333333333333333333333")
+	for _, dark := range []bool{false, true} {
+		f := newFixture(t)
+		ctx := t.Context()
+		first := f.live(ann, ch1, mb1) // admitted, welcome queued
+		heir := f.adopted(ch2, mb2)
+		hl := f.lease(heir)
+		must(t, f.Decide(ctx, hl, nil, false))
+		f.posting(hl)
+		if !dark {
+			f.apply(chat.PolledMessage(ch2, chat.RemoteMessage{SID: im(1), Index: 1, OurID: f.welcomeOf(heir), Author: "bot", Body: "hello", At: time.Now()}))
+		}
+		f.apply(chat.PolledClosed(ch2, time.Now()))
+		if !dark {
+			must(t, f.WrapUp(ctx, hl))
+		}
+		third := f.adopted(ch3, mb3)
+		f.apply(f.text(ch3, mb3, ann, 0, "HOURS"), f.event(chat.PolledParticipantRemoved(ch3, mb3, noon)))
+		err := f.Merge(ctx, f.lease(third), ch1) // she is back in ch1, and its worker follows
+		if errors.Is(err, chat.ErrInTheDark) != dark || !dark && err != nil {
+			t.Fatalf("dark %t: merged with %v", dark, err)
+		}
+		if dark {
+			continue
+		}
+		f.activate(f.lease(first), ch1, "MB44444444444444444444444444444444")
+		if n := f.welcomes(); n != 0 {
+			t.Errorf("%d welcome texts are on their way for a sign-up that was welcomed", n)
 		}
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"textme/chat"
 	"textme/twilio/twiliosim"
 )
 
@@ -35,6 +36,56 @@ func TestPairLeavesSomebodyElsesConversation(t *testing.T) {
 	if _, there := o.sim.Conversation(theirs); !there {
 		t.Error("the conversation that somebody else made is deleted")
 	}
+}
+
+// The row that is to welcome somebody is closed when they text from a new
+// conversation, the row of which does it and ends. The row of a third conversation
+// follows them when staff move them back to the first one: they have been welcomed.
+func TestPairMovedBackAfterTheWelcome(t *testing.T) {
+	t.Parallel()
+	o := newOddStory(t)
+	rows := func(n int) {
+		t.Helper()
+		o.until("the new conversation is a row", func() bool { return one[int](o.story, `SELECT count(*) FROM conversations`) == n })
+	}
+	o.refusesTexts()
+	o.signsUp(drifter, "Canary")
+	o.until("the welcome was refused", func() bool { return o.sim.FaultCounts()[string(twiliosim.Busy)] > 0 })
+	first := o.bound(drifter)[0]
+	o.says(drifter, "canary")
+	o.until("that is known", func() bool { return o.heardFrom(drifter) == "canary" })
+	o.before(twiliosim.RouteAddParticipant, func(*http.Request) { o.says(drifter, "HOURS") })
+	o.takesOut(first)
+	rows(2)
+	must(t, o.sim.SetFaults(twiliosim.Faults{}))
+	o.until("she is welcomed", func() bool { return o.welcomes(drifter) == 1 })
+	o.settled()
+	must(t, o.loudConsole().Close(o.live(drifter)))
+	o.settled()
+	o.says(drifter, "HOURS")
+	rows(3)
+	o.settled()
+	third := o.live(drifter)
+	o.before(twiliosim.RouteAddParticipant, func(*http.Request) {
+		_, err := o.loudConsole().Add(first, string(drifter), storySender)
+		must(t, err)
+	})
+	o.takesOut(third)
+	o.until("her first row is open again", func() bool { return strings.HasPrefix(o.mapping(drifter), first) })
+	o.settled()
+	if n := o.welcomes(drifter); n != 1 {
+		t.Errorf("one sign-up (%s), %d welcome texts: %q", o.outcomes(drifter), n, o.ours(drifter))
+	}
+}
+
+// welcomes counts the welcome texts that the phone got.
+func (o *oddStory) welcomes(phone chat.Phone) (n int) {
+	for _, b := range o.ours(phone) {
+		if strings.Contains(b, "thanks for signing up") {
+			n++
+		}
+	}
+	return n
 }
 
 // refusesTexts has Twilio refuse every text, for being busy.
