@@ -38,10 +38,16 @@ func (s *Store) Held(ctx context.Context, sid chat.ConversationSID) (held bool, 
 // the same conversation. An open row that is past that has lost the pair at
 // Twilio, so it closes first; what it owes, the new row takes over. One that has
 // ended has the pair no longer: its row is closed from the beginning and touches
-// no other.
+// no other. One that is a row's already, since a twin of the job was faster, is
+// left at that.
 func (s *Store) AdoptConversation(ctx context.Context, ad chat.Adoption) error {
 	return s.tx(ctx, "adopt conversation", func(tx pgx.Tx) error {
 		if err := lockSIDs(ctx, tx, []chat.ConversationSID{ad.SID}); err != nil {
+			return err
+		}
+		const held = `/* store.AdoptConversation */ SELECT EXISTS (SELECT FROM conversations WHERE conversation_sid = $1)`
+		var late bool
+		if err := tx.QueryRow(ctx, held, ad.SID).Scan(&late); err != nil || late {
 			return err
 		}
 		customer, err := upsertCustomer(ctx, tx, ad.Participant.Address)
@@ -58,12 +64,10 @@ func (s *Store) AdoptConversation(ctx context.Context, ad chat.Adoption) error {
 		const q = `/* store.AdoptConversation */
 			INSERT INTO conversations (id, customer_id, sender, source_id, conversation_sid, participant_sid, state, adopted, reply_from_index,
 				closed_at, failure_reason, live_at)
-			SELECT $1, $2, $3, (SELECT id FROM sources WHERE sender = $3 ORDER BY (disabled_at IS NULL) DESC, (key = 'default') DESC, created_at LIMIT 1),
-				$4, nullif($5, ''), CASE $7 WHEN '' THEN 'active' ELSE 'closed' END, true, $6, CASE WHEN $7 <> '' THEN now() END, $7, CASE $7 WHEN '' THEN now() END
-			WHERE NOT EXISTS (SELECT FROM conversations WHERE conversation_sid = $4)`
+			VALUES ($1, $2, $3, (SELECT id FROM sources WHERE sender = $3 ORDER BY (disabled_at IS NULL) DESC, (key = 'default') DESC, created_at LIMIT 1),
+				$4, nullif($5, ''), CASE $7 WHEN '' THEN 'active' ELSE 'closed' END, true, $6, CASE WHEN $7 <> '' THEN now() END, $7, CASE $7 WHEN '' THEN now() END)`
 		id := newID()
-		tag, err := tx.Exec(ctx, q, id, customer, ad.Participant.ProxyAddress, ad.SID, ad.Participant.SID, ad.ReplyFrom, ad.Ended)
-		if err != nil || tag.RowsAffected() == 0 {
+		if _, err := tx.Exec(ctx, q, id, customer, ad.Participant.ProxyAddress, ad.SID, ad.Participant.SID, ad.ReplyFrom, ad.Ended); err != nil {
 			return err
 		}
 		if heirOf != uuid.Nil {
@@ -86,20 +90,17 @@ func (s *Store) AdoptConversation(ctx context.Context, ad chat.Adoption) error {
 // whether a new one is to be made, and which row it is the heir of.
 func (s *Store) clearPair(ctx context.Context, tx pgx.Tx, customer uuid.UUID, ad chat.Adoption) (proceed bool, heirOf uuid.UUID, err error) {
 	const q = `/* store.clearPair */
-		SELECT id, coalesce(conversation_sid, ''), state, ` + hasTexts + ` FROM conversations c
+		SELECT id, state, ` + hasTexts + ` FROM conversations c
 		WHERE customer_id = $1 AND sender = $2 AND state <> 'closed' FOR NO KEY UPDATE`
 	var id uuid.UUID
-	var sid chat.ConversationSID
 	var state chat.State
 	var used bool
-	found, err := optional(tx.QueryRow(ctx, q, customer, ad.Participant.ProxyAddress).Scan(&id, &sid, &state, &used))
+	found, err := optional(tx.QueryRow(ctx, q, customer, ad.Participant.ProxyAddress).Scan(&id, &state, &used))
 	switch {
 	case err != nil:
 		return false, uuid.Nil, err
 	case !found:
 		return true, uuid.Nil, nil
-	case sid == ad.SID:
-		return false, uuid.Nil, nil
 	case state == chat.Pending && !used: // its worker is going to meet this conversation and adopt it
 		row := eventRow{ID: id, Phone: ad.Participant.Address, ParticipantSID: ad.Participant.SID}
 		return false, uuid.Nil, errors.Join(s.obeyParked(ctx, tx, row, ad.SID), s.wakeOne(ctx, tx, id))

@@ -74,3 +74,23 @@ func TestMergeIntoARowTakenOver(t *testing.T) {
 		}
 	}
 }
+
+// Two jobs look at one new conversation, since its webhooks call for several. The
+// slower one is done when the row that the faster one made has closed and the pair
+// has another: that stays as it is.
+func TestLateTwinOfAnAdoption(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	ctx := t.Context()
+	f.adopted(ch1, mb1)
+	f.apply(f.text(ch1, mb1, ann, 0, "HOURS"), f.event(chat.PolledClosed(ch1, time.Now())))
+	next := f.adopted(ch2, mb2)
+	r, err := f.RecordSignup(ctx, f.signup(ann))
+	must(t, err)
+	must(t, f.Decide(ctx, f.lease(next), []chat.Decision{{SignupID: r.SignupID, Outcome: chat.Admitted}}, false))
+	f.adopted(ch1, mb1)
+	got := one[string](f, `SELECT string_agg(conversation_sid || ' ' || state, ', ' ORDER BY created_at) FROM conversations`)
+	if want := ch1 + " closed, " + ch2 + " active"; got != string(want) || f.welcomes() != 1 {
+		t.Errorf("rows %s with %d welcomes on their way, want %s and one", got, f.welcomes(), want)
+	}
+}

@@ -3,7 +3,9 @@ package main
 import (
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"textme/chat"
 	"textme/twilio/twiliosim"
@@ -77,6 +79,46 @@ func TestPairMovedBackAfterTheWelcome(t *testing.T) {
 		t.Errorf("one sign-up (%s), %d welcome texts: %q", o.outcomes(drifter), n, o.ours(drifter))
 	}
 }
+
+// Two jobs look at one new conversation, since its webhooks call for several. When
+// the slower one is done, the conversation has been closed, and she has texted from
+// a newer one: the row of that stays.
+func TestPairLateTwinOfAnAdoption(t *testing.T) {
+	t.Parallel()
+	o := newOddStory(t, slowJobs)
+	var begun atomic.Bool
+	done := make(chan struct{})
+	meddle := func(r *http.Request) {
+		if r.Pattern != twiliosim.RouteListMessages || begun.Swap(true) {
+			return
+		}
+		defer close(done)
+		o.until("the twin has made it a row", func() bool { return o.mapping(drifter) != "none" })
+		must(t, o.loudConsole().Close(r.PathValue("ConversationSid")))
+		o.until("its end is known", func() bool { return o.mapping(drifter) == "none" })
+		must(t, o.sim.SetFaults(twiliosim.Faults{}))
+		o.says(drifter, "HOURS")
+		o.until("the newer one is a row", func() bool { return o.mapping(drifter) != "none" })
+		o.idle()
+	}
+	o.meddle.Store(&meddle)
+	must(t, o.sim.SetFaults(twiliosim.Faults{Webhooks: []twiliosim.Rule{{
+		On: []string{chat.MessageAdded}, Faults: []twiliosim.Fault{{Kind: twiliosim.WebhookDelayed, Delay: time.Second}},
+	}}}))
+	o.says(drifter, "canary")
+	<-done
+	o.settled()
+	o.live(drifter)
+}
+
+// idle waits until no conversation has work left.
+func (o *oddStory) idle() {
+	o.t.Helper()
+	o.until("the workers are done", func() bool { return one[bool](o.story, `SELECT bool_and(work_seq = done_seq) FROM conversations`) })
+}
+
+// slowJobs lets a job that a story holds up finish, instead of being rescued.
+func slowJobs(env map[string]string) { env["RESCUE_AFTER"] = "2m" }
 
 // welcomes counts the welcome texts that the phone got.
 func (o *oddStory) welcomes(phone chat.Phone) (n int) {
