@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"errors"
 	"slices"
 
 	"github.com/google/uuid"
@@ -36,10 +35,10 @@ func (s *Store) Held(ctx context.Context, sid chat.ConversationSID) (held bool, 
 // customer texted us, and applies the events parked for it. If the pair's open
 // row is pending and has no texts yet, its worker is woken instead: it will find
 // the same conversation. An open row that is past that has lost the pair at
-// Twilio, so it closes first; what it owes, the new row takes over. One that has
-// ended has the pair no longer: its row is closed from the beginning and touches
-// no other. One that is a row's already, since a twin of the job was faster, is
-// left at that.
+// Twilio, so it closes first, and its worker looks whether that is so; what it
+// owes, the new row takes over. A conversation that has ended has the pair no
+// longer: its row is closed from the beginning and touches no other. One that is a
+// row's already, since a twin of the job was faster, is left at that.
 func (s *Store) AdoptConversation(ctx context.Context, ad chat.Adoption) error {
 	return s.tx(ctx, "adopt conversation", func(tx pgx.Tx) error {
 		if err := lockSIDs(ctx, tx, []chat.ConversationSID{ad.SID}); err != nil {
@@ -54,11 +53,15 @@ func (s *Store) AdoptConversation(ctx context.Context, ad chat.Adoption) error {
 		if err != nil {
 			return err
 		}
-		var heirOf uuid.UUID
+		var was openRow
 		if ad.Ended == "" {
-			var proceed bool
-			if proceed, heirOf, err = s.clearPair(ctx, tx, customer, ad); err != nil || !proceed {
+			var free bool
+			if free, was, err = s.clearPair(ctx, tx, customer, ad); err != nil {
 				return err
+			}
+			if !free {
+				row := eventRow{ID: was.id, Phone: ad.Participant.Address, ParticipantSID: ad.Participant.SID}
+				return s.obeyParked(ctx, tx, row, ad.SID)
 			}
 		}
 		const q = `/* store.AdoptConversation */
@@ -70,8 +73,13 @@ func (s *Store) AdoptConversation(ctx context.Context, ad chat.Adoption) error {
 		if _, err := tx.Exec(ctx, q, id, customer, ad.Participant.ProxyAddress, ad.SID, ad.Participant.SID, ad.ReplyFrom, ad.Ended); err != nil {
 			return err
 		}
-		if heirOf != uuid.Nil {
-			if err := s.inherit(ctx, tx, heirOf, id); err != nil {
+		if was.owes {
+			if err := s.inherit(ctx, tx, was.id, id); err != nil {
+				return err
+			}
+		}
+		if was.id != uuid.Nil { // what we know of this conversation may be out of date
+			if err := s.wakeOne(ctx, tx, was.id); err != nil {
 				return err
 			}
 		}
@@ -86,9 +94,16 @@ func (s *Store) AdoptConversation(ctx context.Context, ad chat.Adoption) error {
 	})
 }
 
-// clearPair sees to an open row that the pair has already, and reports
-// whether a new one is to be made, and which row it is the heir of.
-func (s *Store) clearPair(ctx context.Context, tx pgx.Tx, customer uuid.UUID, ad chat.Adoption) (proceed bool, heirOf uuid.UUID, err error) {
+// openRow is the open row that clearPair found.
+type openRow struct {
+	id   uuid.UUID
+	owes bool // it has closed and owes what another row is to take over now
+}
+
+// clearPair sees to the open row that the pair may have: it is closed, unless its
+// worker is going to meet the new conversation and adopt it. Then the pair is not
+// free.
+func (s *Store) clearPair(ctx context.Context, tx pgx.Tx, customer uuid.UUID, ad chat.Adoption) (free bool, was openRow, err error) {
 	const q = `/* store.clearPair */
 		SELECT id, state, ` + hasTexts + ` FROM conversations c
 		WHERE customer_id = $1 AND sender = $2 AND state <> 'closed' FOR NO KEY UPDATE`
@@ -98,25 +113,21 @@ func (s *Store) clearPair(ctx context.Context, tx pgx.Tx, customer uuid.UUID, ad
 	found, err := optional(tx.QueryRow(ctx, q, customer, ad.Participant.ProxyAddress).Scan(&id, &state, &used))
 	switch {
 	case err != nil:
-		return false, uuid.Nil, err
+		return false, openRow{}, err
 	case !found:
-		return true, uuid.Nil, nil
-	case state == chat.Pending && !used: // its worker is going to meet this conversation and adopt it
-		row := eventRow{ID: id, Phone: ad.Participant.Address, ParticipantSID: ad.Participant.SID}
-		return false, uuid.Nil, errors.Join(s.obeyParked(ctx, tx, row, ad.SID), s.wakeOne(ctx, tx, id))
+		return true, openRow{}, nil
+	case state == chat.Pending && !used:
+		return false, openRow{id: id}, s.wakeOne(ctx, tx, id)
 	}
 	owes, err := takeStock(ctx, tx, id)
 	if err != nil {
-		return false, uuid.Nil, err
+		return false, openRow{}, err
 	}
 	sending, err := s.closeRow(ctx, tx, id, "replaced by a newer conversation at Twilio")
-	if owes && !sending {
-		heirOf = id
-	}
 	if err != nil {
-		return false, uuid.Nil, err
+		return false, openRow{}, err
 	}
-	return true, heirOf, s.discardUnused(ctx, tx, id)
+	return true, openRow{id: id, owes: owes && !sending}, s.discardUnused(ctx, tx, id)
 }
 
 // discardUnused has the conversation at Twilio deleted, if nothing is in it by

@@ -62,8 +62,10 @@ func (s *Store) Reopen(ctx context.Context, lease chat.Lease) (reopened bool, er
 }
 
 // reopenRow makes a row pending again. Who takes part at Twilio is looked up anew.
-// If another row had taken its sign-ups over, and has closed, it takes that one's
-// in turn; while a text of that one's may have left, chat.ErrInTheDark.
+// Answers that did not leave because the row had ended leave now, if they are still
+// answers; the welcome is seen to by whoever makes the row active. If another row
+// had taken its sign-ups over, and has closed, it takes that one's in turn; while a
+// text of that one's may have left, chat.ErrInTheDark.
 func reopenRow(ctx context.Context, tx pgx.Tx, conversation uuid.UUID) error {
 	const taken = `/* store.reopenRow */
 		SELECT merged_into, EXISTS (SELECT FROM messages WHERE conversation_id = merged_into AND status = 'sending')
@@ -85,6 +87,12 @@ func reopenRow(ctx context.Context, tx pgx.Tx, conversation uuid.UUID) error {
 		UPDATE conversations SET state = 'pending', participant_sid = NULL,
 			state_at = now(), closed_at = NULL, merged_into = NULL, failure_code = 0, failure_reason = '', failed_at = NULL
 		WHERE id = $1`
-	_, err = tx.Exec(ctx, q, conversation)
+	if _, err := tx.Exec(ctx, q, conversation); err != nil {
+		return err
+	}
+	const again = `/* store.reopenRow */
+		UPDATE messages m SET status = 'queued', reason = '' WHERE m.conversation_id = $1 AND m.purpose = 'reply'
+			AND m.created_at > now() - $2::interval AND ` + undone
+	_, err = tx.Exec(ctx, again, conversation, chat.ReplyAge)
 	return err
 }

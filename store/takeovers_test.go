@@ -94,3 +94,26 @@ func TestLateTwinOfAnAdoption(t *testing.T) {
 		t.Errorf("rows %s with %d welcomes on their way, want %s and one", got, f.welcomes(), want)
 	}
 }
+
+// The row that a newer conversation replaces may be the one that lives: its worker
+// looks, and brings it back with the answer that had not left. One that is too old
+// to be an answer stays where it is.
+func TestReplacedRowLooks(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	ctx := t.Context()
+	id := f.adopted(ch1, mb1)
+	_, err := f.Finish(ctx, f.lease(id), 0)
+	must(t, err)
+	f.exec(`INSERT INTO messages (id, conversation_id, direction, purpose, turn, ordinal, author, body, status, created_at)
+		SELECT gen_random_uuid(), $1, 'out', 'reply', 0, n, 'bot', 'We are open', 'queued', now() - n * interval '10 minutes' FROM generate_series(1, 2) AS n`, id)
+	f.adopted(ch2, mb2)
+	lease := f.lease(id) // there is work
+	f.apply(chat.PolledClosed(ch2, time.Now()))
+	if reopened, err := f.Reopen(ctx, lease); err != nil || !reopened {
+		t.Errorf("reopened: %t, %v", reopened, err)
+	}
+	if got := one[string](f, `SELECT string_agg(status, ', ' ORDER BY ordinal) FROM messages`); got != "queued, cancelled" {
+		t.Errorf("the answer of 10 and that of 20 minutes ago are %s, want queued, cancelled", got)
+	}
+}

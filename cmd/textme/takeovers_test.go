@@ -3,6 +3,7 @@ package main
 import (
 	"net/http"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -119,6 +120,59 @@ func (o *oddStory) idle() {
 
 // slowJobs lets a job that a story holds up finish, instead of being rescued.
 func slowJobs(env map[string]string) { env["RESCUE_AFTER"] = "2m" }
+
+// The conversation that she texted from while her row had lost her is closed after
+// a job has read it. By the time that job is done the row has her back: it is taken
+// for the one that has lost her, and the answer that was about to leave is lost.
+func TestPairStaleAdoption(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name    string
+		back    func(*oddStory)
+		answers int
+	}{
+		{"with nothing to do", (*oddStory).idle, 0},
+		{"with an answer to send", func(o *oddStory) {
+			must(o.t, o.sim.SetFaults(twiliosim.Faults{
+				Calls: []twiliosim.Rule{{On: []string{twiliosim.RouteCreateMessage}, First: 1, Faults: []twiliosim.Fault{{Kind: twiliosim.Busy}}}},
+			}))
+			o.says(drifter, "HOURS")
+			o.until("the answer was put off", func() bool { return o.sim.FaultCounts()[string(twiliosim.Busy)] > 0 })
+		}, 1},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			o := newOddStory(t, slowJobs)
+			o.welcomed(drifter)
+			ch := o.live(drifter)
+			var add, list sync.Once
+			release := make(chan struct{})
+			meddle := func(r *http.Request) {
+				switch {
+				case r.Pattern == twiliosim.RouteAddParticipant && r.PathValue("ConversationSid") == ch:
+					add.Do(func() { <-release })
+				case r.Pattern == twiliosim.RouteListMessages && r.PathValue("ConversationSid") != ch:
+					list.Do(func() {
+						must(t, o.loudConsole().Close(r.PathValue("ConversationSid")))
+						close(release)
+						o.until("she is back", func() bool { return o.mapping(drifter) != "none" })
+						c.back(o)
+					})
+				}
+			}
+			o.meddle.Store(&meddle)
+			o.takesOut(ch)
+			o.until("the row has lost her", func() bool { return o.mapping(drifter) == "none" })
+			o.says(drifter, "canary")
+			<-release
+			o.settled()
+			o.expect("conversation", o.live(drifter), ch)
+			if n := len(o.ours(drifter)) - o.heard[drifter]; n != c.answers {
+				t.Errorf("she got %d answers, want %d", n, c.answers)
+			}
+		})
+	}
+}
 
 // welcomes counts the welcome texts that the phone got.
 func (o *oddStory) welcomes(phone chat.Phone) (n int) {
