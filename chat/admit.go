@@ -122,7 +122,7 @@ func (s *Service) alive(ctx context.Context, c *Conversation) error {
 // wrapUp sees to what a conversation owed when it was closed. A text that was
 // being sent then is looked for first, so that nobody is welcomed twice. A row
 // that was closed while its conversation went on, because the person was added to
-// it again at that moment, is opened again.
+// it again at that moment or later, is opened again.
 func (s *Service) wrapUp(ctx context.Context, c *Conversation) error {
 	if err := s.lookForAll(ctx, c); err != nil {
 		return err

@@ -42,9 +42,10 @@ type provisionStore interface {
 	// being sent looked for. One that has been opened again since stays open.
 	WrapUp(ctx context.Context, lease Lease) error
 	// Reopen brings a closed row back whose conversation lives, with the pair in
-	// it, unless the pair has an open row (reopened = false). It returns
-	// ErrInTheDark while a text may have left of a row that had taken this one's
-	// sign-ups over.
+	// it. An open row of the pair closes then, and this one takes over what it
+	// owes, unless that row's worker is going to meet the conversation (reopened
+	// = false). It returns ErrInTheDark while a text may have left of a row that
+	// had taken this one's sign-ups over.
 	Reopen(ctx context.Context, lease Lease) (reopened bool, err error)
 }
 

@@ -56,7 +56,7 @@ func (s *Store) AdoptConversation(ctx context.Context, ad chat.Adoption) error {
 		var was openRow
 		if ad.Ended == "" {
 			var free bool
-			if free, was, err = s.clearPair(ctx, tx, customer, ad); err != nil {
+			if free, was, err = s.clearPair(ctx, tx, customer, ad.Participant.ProxyAddress, "replaced by a newer conversation at Twilio"); err != nil {
 				return err
 			}
 			if !free {
@@ -100,17 +100,17 @@ type openRow struct {
 	owes bool // it has closed and owes what another row is to take over now
 }
 
-// clearPair sees to the open row that the pair may have: it is closed, unless its
-// worker is going to meet the new conversation and adopt it. Then the pair is not
-// free.
-func (s *Store) clearPair(ctx context.Context, tx pgx.Tx, customer uuid.UUID, ad chat.Adoption) (free bool, was openRow, err error) {
+// clearPair sees to the open row that the pair may have when it was seen in another
+// conversation: that row is closed for the reason given, unless its worker is going
+// to meet the other conversation and take it over. Then the pair is not free.
+func (s *Store) clearPair(ctx context.Context, tx pgx.Tx, customer uuid.UUID, sender chat.Phone, reason string) (free bool, was openRow, err error) {
 	const q = `/* store.clearPair */
 		SELECT id, state, ` + hasTexts + ` FROM conversations c
 		WHERE customer_id = $1 AND sender = $2 AND state <> 'closed' FOR NO KEY UPDATE`
 	var id uuid.UUID
 	var state chat.State
 	var used bool
-	found, err := optional(tx.QueryRow(ctx, q, customer, ad.Participant.ProxyAddress).Scan(&id, &state, &used))
+	found, err := optional(tx.QueryRow(ctx, q, customer, sender).Scan(&id, &state, &used))
 	switch {
 	case err != nil:
 		return false, openRow{}, err
@@ -123,7 +123,7 @@ func (s *Store) clearPair(ctx context.Context, tx pgx.Tx, customer uuid.UUID, ad
 	if err != nil {
 		return false, openRow{}, err
 	}
-	sending, err := s.closeRow(ctx, tx, id, "replaced by a newer conversation at Twilio")
+	sending, err := s.closeRow(ctx, tx, id, reason)
 	if err != nil {
 		return false, openRow{}, err
 	}

@@ -45,18 +45,33 @@ func (s *Store) Merge(ctx context.Context, lease chat.Lease, sid chat.Conversati
 }
 
 // Reopen brings a closed row back whose conversation lives at Twilio with the pair
-// in it, unless the pair has an open row. While a text may have left of another row
-// that had taken its sign-ups over, chat.ErrInTheDark.
+// in it. An open row of the pair has lost it then and closes, as in
+// AdoptConversation, unless its worker is going to meet this conversation. Nobody
+// is sent to look whether that is so: adding the pair again tells this row's worker.
+// While a text may have left of another row that had taken its sign-ups over,
+// chat.ErrInTheDark.
 func (s *Store) Reopen(ctx context.Context, lease chat.Lease) (reopened bool, err error) {
 	err = s.locked(ctx, "reopen", lease, func(tx pgx.Tx) error {
-		const q = `/* store.Reopen */
-			SELECT state = 'closed'
-				AND NOT EXISTS (SELECT FROM conversations o WHERE (o.customer_id, o.sender) = (c.customer_id, c.sender) AND o.state <> 'closed')
-			FROM conversations c WHERE id = $1`
-		if err := tx.QueryRow(ctx, q, lease.ConversationID).Scan(&reopened); err != nil || !reopened {
+		const q = `/* store.Reopen */ SELECT customer_id, sender FROM conversations WHERE id = $1 AND state = 'closed'`
+		var customer uuid.UUID
+		var sender chat.Phone
+		closed, err := optional(tx.QueryRow(ctx, q, lease.ConversationID).Scan(&customer, &sender))
+		reopened = false
+		if err != nil || !closed {
 			return err
 		}
-		return reopenRow(ctx, tx, lease.ConversationID)
+		free, was, err := s.clearPair(ctx, tx, customer, sender, "replaced by an earlier conversation at Twilio")
+		if err != nil || !free {
+			return err
+		}
+		if err := reopenRow(ctx, tx, lease.ConversationID); err != nil {
+			return err
+		}
+		reopened = true
+		if !was.owes {
+			return nil
+		}
+		return mergeInto(ctx, tx, was.id, lease.ConversationID)
 	})
 	return reopened, err
 }

@@ -117,3 +117,65 @@ func TestReplacedRowLooks(t *testing.T) {
 		t.Errorf("the answer of 10 and that of 20 minutes ago are %s, want queued, cancelled", got)
 	}
 }
+
+// A row is brought back while another is open, active or failed: that one has lost
+// the pair and closes, with the welcome that it owes going to the first. Nobody
+// wakes it, or each of the two could close the other without end.
+func TestReopenClosesTheOpenRow(t *testing.T) {
+	t.Parallel()
+	for name, becomes := range map[string]func(*fixture, chat.Lease){
+		"owes a welcome": func(f *fixture, second chat.Lease) {
+			r, err := f.RecordSignup(f.t.Context(), f.signup(ann))
+			must(f.t, err)
+			must(f.t, f.Decide(f.t.Context(), second, []chat.Decision{{SignupID: r.SignupID, Outcome: chat.Admitted}}, false))
+		},
+		"has failed": func(f *fixture, second chat.Lease) {
+			must(f.t, f.FailConversation(f.t.Context(), second, 50416, "foreign"))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			f := newFixture(t)
+			ctx := t.Context()
+			first := f.adopted(ch1, mb1)
+			f.apply(f.text(ch1, mb1, ann, 0, "HOURS"))
+			second := f.adopted(ch2, mb2)
+			lease := f.lease(second)
+			becomes(f, lease)
+			owed := f.welcomes()
+			f.exec(`UPDATE conversations SET lease_token = NULL, lease_until = NULL, done_seq = work_seq WHERE id = $1`, second)
+			fl := f.lease(first)
+			if reopened, err := f.Reopen(ctx, fl); err != nil || !reopened {
+				t.Errorf("reopened: %t, %v", reopened, err)
+			}
+			if _, work, err := f.Lease(ctx, second, leaseTime); work || err != nil {
+				t.Errorf("the row that has closed has work: %t, %v", work, err)
+			}
+			f.activate(fl, ch1, mb1)
+			got := one[string](f, `SELECT string_agg(conversation_sid || ' ' || state, ', ' ORDER BY created_at) FROM conversations`)
+			if want := ch1 + " active, " + ch2 + " closed"; got != string(want) || f.welcomes() != owed {
+				t.Errorf("rows %s with %d welcomes on their way, want %s with %d", got, f.welcomes(), want, owed)
+			}
+		})
+	}
+}
+
+// The open row had taken the sign-ups of the one that is brought back over, and its
+// welcome is in the dark: both stay as they are until that has been looked for.
+func TestReopenWhileTheOpenHeirIsInTheDark(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	ctx := t.Context()
+	first := f.live(ann, ch1, mb1) // admitted, welcome queued
+	heir := f.adopted(ch2, mb2)
+	hl := f.lease(heir)
+	must(t, f.Decide(ctx, hl, nil, false))
+	f.posting(hl)
+	fl := f.lease(first)
+	if _, err := f.Reopen(ctx, fl); !errors.Is(err, chat.ErrInTheDark) {
+		t.Errorf("reopened with %v, want ErrInTheDark", err)
+	}
+	if got := one[string](f, `SELECT state FROM conversations WHERE id = $1`, heir); got != "active" {
+		t.Errorf("the heir is %s", got)
+	}
+}

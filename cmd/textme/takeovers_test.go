@@ -174,6 +174,51 @@ func TestPairStaleAdoption(t *testing.T) {
 	}
 }
 
+// Staff put her back into her first conversation, and the row of the second is
+// open still: active, since nobody has told that its conversation was closed, or
+// failed. What she writes in the first is answered.
+func TestPairPutBack(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name    string
+		becomes func(o *oddStory, second string)
+	}{
+		{"from one closed unheard", func(o *oddStory, second string) { must(o.t, o.console().Close(second)) }},
+		{"from a failed one", func(o *oddStory, second string) {
+			var theirs, mb string
+			o.before(twiliosim.RouteAddParticipant, func(*http.Request) {
+				var err error
+				theirs, mb, err = o.console().Foreign("crm-17", "", string(drifter), storySender)
+				must(o.t, err)
+			})
+			o.takesOut(second)
+			o.until("the row has failed", func() bool { return strings.Contains(o.rows(drifter), "failed") })
+			must(o.t, o.console().RemoveParticipant(theirs, mb))
+		}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			o := newOddStory(t)
+			o.welcomed(drifter)
+			first := o.live(drifter)
+			must(t, o.console().RemoveParticipant(first, o.sim.Participants(first)[0].SID))
+			o.says(drifter, "HOURS")
+			o.gets(drifter, "open Mon-Fri 9-6")
+			o.settled()
+			c.becomes(o, o.live(drifter))
+			_, err := o.loudConsole().Add(first, string(drifter), storySender)
+			must(t, err)
+			o.says(drifter, "HOURS")
+			o.until("that is known", func() bool { return strings.Count(o.heardFrom(drifter), "HOURS") == 2 })
+			o.settled()
+			o.expect("conversation", o.live(drifter), first)
+			if n := len(o.ours(drifter)) - o.heard[drifter]; n != 1 {
+				t.Errorf("she got %d answers, want 1", n)
+			}
+		})
+	}
+}
+
 // welcomes counts the welcome texts that the phone got.
 func (o *oddStory) welcomes(phone chat.Phone) (n int) {
 	for _, b := range o.ours(phone) {
