@@ -10,29 +10,45 @@ import (
 	"textme/chat"
 )
 
-// ClaimPolls picks conversations that are due, those with texts waiting to be
-// sent first: a STOP that was missed must be heard before they leave. Those that
-// have been quiet for a day are ever more, and come after all others. A claim
-// moves the conversation's time on by hold, so that other replicas pass it by
-// and a dead one's are taken up again.
+// claimOrder is in which order conversations are polled: first those with texts
+// waiting to be sent, since a STOP that was missed must be heard before they leave;
+// last those that have been quiet for a day, for they are ever more. Each finds its
+// rows without looking at all that are due; as arrays, whatever Postgres thinks.
+var claimOrder = []string{
+	`id = ANY (ARRAY(SELECT conversation_id FROM messages WHERE status IN ('queued', 'sending')))`,
+	`id = ANY (ARRAY(SELECT id FROM conversations WHERE last_activity_at > now() - interval '1 day' AND reconcile_at <= now()))`,
+	`true`,
+}
+
+// ClaimPolls picks conversations that are due, in claimOrder, the longest due first.
+// A claim moves the conversation's time on by hold, so that other replicas pass it
+// by and a dead one's are taken up again.
 func (s *Store) ClaimPolls(ctx context.Context, most int, hold time.Duration) (polls []chat.Poll, err error) {
 	err = s.tx(ctx, "claim polls", func(tx pgx.Tx) error {
-		const q = `/* store.ClaimPolls */
-			UPDATE conversations c SET reconcile_at = now() + $2::interval
-			FROM (SELECT id, reconcile_at FROM conversations w
-				WHERE reconcile_at <= now() AND conversation_sid IS NOT NULL AND NOT EXISTS (SELECT FROM rates WHERE scope = $3 AND next_at > now())
-				ORDER BY EXISTS (SELECT FROM messages m WHERE m.conversation_id = w.id AND m.status IN ('queued', 'sending')) DESC,
-					last_activity_at > now() - interval '1 day' DESC, reconcile_at
-				LIMIT $1 FOR NO KEY UPDATE SKIP LOCKED) due
-			WHERE c.id = due.id
-			RETURNING c.id, c.conversation_sid, coalesce(c.participant_sid, ''), c.state, c.gaps_checked_through,
-				due.reconcile_at, c.last_activity_at, c.mapping_checked_at`
-		rows, err := tx.Query(ctx, q, most, hold, holdScope)
-		if err != nil {
-			return err
+		polls = nil
+		for _, which := range claimOrder {
+			q := `/* store.ClaimPolls */
+				UPDATE conversations c SET reconcile_at = now() + $2::interval
+				FROM (SELECT id, reconcile_at FROM conversations
+					WHERE reconcile_at <= now() AND conversation_sid IS NOT NULL AND ` + which + `
+						AND NOT EXISTS (SELECT FROM rates WHERE scope = $3 AND next_at > now())
+					ORDER BY reconcile_at LIMIT $1 FOR NO KEY UPDATE SKIP LOCKED) due
+				WHERE c.id = due.id
+				RETURNING c.id, c.conversation_sid, coalesce(c.participant_sid, ''), c.state, c.gaps_checked_through,
+					due.reconcile_at, c.last_activity_at, c.mapping_checked_at`
+			rows, err := tx.Query(ctx, q, most-len(polls), hold, holdScope)
+			if err != nil {
+				return err
+			}
+			claimed, err := pgx.CollectRows(rows, pgx.RowToStructByPos[chat.Poll])
+			if err != nil {
+				return err
+			}
+			if polls = append(polls, claimed...); len(polls) == most {
+				return nil
+			}
 		}
-		polls, err = pgx.CollectRows(rows, pgx.RowToStructByPos[chat.Poll])
-		return err
+		return nil
 	})
 	return polls, err
 }

@@ -60,7 +60,7 @@ type serviceSettings struct {
 	HookRate       offRate       `help:"Form hooks per address and time." default:"600/1m"`
 	CreateRate     offRate       `help:"Conversations created at Twilio per time, by all replicas." default:"30/1s"`
 	SenderRate     offRate       `help:"Texts per sender and time, by all replicas. Twilio queues what is faster than the carrier allows." default:"off"`
-	ReconcileEvery offTime       `help:"How often Twilio is asked, about conversations that were active within a day, for what webhooks did not tell. Quieter ones less often, once a week at the least." default:"10m"`
+	ReconcileEvery offTime       `help:"How often Twilio is asked, about conversations that were active within a day, for what webhooks did not tell. Quieter ones less often, down to once a week." default:"10m"`
 	ReconcileRate  offRate       `help:"Calls to Twilio per time that this may cost, by all replicas." default:"5/1s"`
 	Workers        int           `help:"Jobs that run at once." default:"32"`
 	RescueAfter    time.Duration `help:"When the work of a process that died is taken up again. A call to Twilio may take two fifteenths of it." default:"30s"`
