@@ -23,7 +23,7 @@ type AdoptJob struct {
 
 // DiscardJob deletes a conversation we made at Twilio and then did not use.
 type DiscardJob struct {
-	Conversation ConversationRef `json:"conversation"`
+	Conversation ConversationRef `json:"conversation_sid"`
 }
 
 // LookUpJob finds the conversation of a text that only the classic webhook told

@@ -30,8 +30,8 @@ func (s *Store) CloseConversation(ctx context.Context, lease chat.Lease, reason 
 			return err
 		}
 		const q = `/* store.CloseConversation */ SELECT conversation_sid IS NULL FROM conversations WHERE id = $1`
-		var unheard bool
-		if err := tx.QueryRow(ctx, q, lease.ConversationID).Scan(&unheard); err != nil || !unheard {
+		var nameless bool
+		if err := tx.QueryRow(ctx, q, lease.ConversationID).Scan(&nameless); err != nil || !nameless {
 			return err
 		}
 		return s.discardUnused(ctx, tx, lease.ConversationID)

@@ -345,3 +345,22 @@ func TestStoppedWelcomeStaysStopped(t *testing.T) {
 		t.Errorf("the welcome that a STOP cancelled is queued again")
 	}
 }
+
+// A sign-up that joins while the person is out of the conversation fails with it,
+// although somebody was welcomed there before.
+func TestJoinedThenFailed(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	ctx := t.Context()
+	id := f.live(ann, ch1, mb1)
+	f.exec(`UPDATE messages SET status = 'delivered', message_sid = $1, index = 0, twilio_at = now(), body_at = now()`, im(50))
+	f.apply(f.event(chat.PolledParticipantRemoved(ch1, mb1, time.Now())))
+	r, err := f.RecordSignup(ctx, f.signup(ann))
+	must(t, err)
+	lease := f.lease(id)
+	must(t, f.Decide(ctx, lease, []chat.Decision{{SignupID: r.SignupID, Outcome: chat.Joined}}, false))
+	must(t, f.FailConversation(ctx, lease, 50416, "foreign"))
+	if got := one[string](f, `SELECT string_agg(outcome, ', ' ORDER BY decided_at) FROM signup_outcomes`); got != "admitted, failed" {
+		t.Errorf("the sign-ups are %s", got)
+	}
+}

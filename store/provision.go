@@ -105,7 +105,8 @@ func (s *Store) FailConversation(ctx context.Context, lease chat.Lease, code int
 }
 
 // queueFailSignups gives the sign-ups of a failed conversation its failure, unless
-// they were welcomed. Those of any other stay as they are.
+// they were welcomed: those that were decided while the person was out of it were
+// not, whatever texts it has. Those of any other conversation stay as they are.
 func queueFailSignups(b *pgx.Batch, conversation uuid.UUID) {
 	const q = `/* store.failSignups */
 		UPDATE signup_outcomes o SET outcome = 'failed', reason = c.failure_reason, decided_at = now()
@@ -113,6 +114,7 @@ func queueFailSignups(b *pgx.Batch, conversation uuid.UUID) {
 		WHERE c.id = $1 AND c.state = 'failed' AND o.outcome IN ('admitted', 'joined')
 			AND o.signup_id = ANY (ARRAY(SELECT id FROM signups WHERE conversation_id = ANY ` + members + `))
 			AND NOT ` + served + `
-			AND NOT EXISTS (SELECT FROM messages WHERE conversation_id = $1 AND purpose = 'welcome' AND message_sid IS NOT NULL)`
+			AND (o.decided_at > (SELECT max(live_at) FROM conversations WHERE id = ANY ` + members + `)
+				OR NOT EXISTS (SELECT FROM messages WHERE conversation_id = $1 AND purpose = 'welcome' AND message_sid IS NOT NULL))`
 	b.Queue(q, conversation)
 }

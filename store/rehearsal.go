@@ -121,8 +121,10 @@ INSERT INTO receipts (message_sid, participant_sid, receipt_sid, channel_sid, st
 	SELECT message_sid, participant_sid, receipt_sid, channel_sid, status, error_code, at
 	FROM {live}.receipts WHERE message_sid IN (SELECT message_sid FROM forgotten);
 
+-- What parked events say is obeyed, and none of them is applied.
 INSERT INTO opt_outs SELECT * FROM {live}.opt_outs
-	WHERE via NOT IN ('text', 'receipt') OR heard_by = '' OR heard_by IN (SELECT message_sid FROM forgotten);
+	WHERE via NOT IN ('text', 'receipt') OR heard_by = '' OR heard_by IN (SELECT message_sid FROM forgotten)
+		OR heard_by IN (SELECT message_sid FROM {live}.events WHERE applied_at IS NULL);
 UPDATE opt_outs o SET cleared_at = NULL, cleared_via = ''
 	WHERE cleared_via = 'text' AND cleared_at <> since
 		AND EXISTS (SELECT FROM {live}.opt_outs s WHERE s.phone_hmac = o.phone_hmac AND s.since = o.cleared_at

@@ -78,6 +78,19 @@ func TestRehearse(t *testing.T) {
 	}
 }
 
+// What a text says that waits for its row is obeyed, and nothing else of it counts.
+func TestReplayOfAParkedStop(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	f.conversation(ann)
+	f.apply(f.text(ch1, mb1, ann, 0, "STOP"))
+	must(t, f.AdoptConversation(t.Context(), chat.Adoption{SID: ch1, Participant: chat.RemoteParticipant{SID: mb1, Address: ann, ProxyAddress: sender}}))
+	if !one[bool](f, optedOut) {
+		t.Error("a STOP is not obeyed while its conversation waits for its row")
+	}
+	f.replaysAlike()
+}
+
 // A participant or a conversation was said to be gone and was found again: applied
 // once more, what said so does not take it away. Word that it is really gone counts,
 // also if it comes so late that it is of before.

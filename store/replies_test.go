@@ -2,9 +2,12 @@ package store_test
 
 import (
 	"math/rand/v2"
+	"slices"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/uuid"
 
 	"textme/chat"
 )
@@ -43,6 +46,43 @@ func TestTurnKeepsHoles(t *testing.T) {
 	}
 }
 
+// lifted are the texts of the row's burst that lifted an opt-out, by index.
+func (f *fixture) lifted(conversation uuid.UUID) (indexes []int) {
+	f.t.Helper()
+	c, err := f.Load(f.t.Context(), f.lease(conversation))
+	must(f.t, err)
+	b, err := f.Burst(f.t.Context(), c)
+	must(f.t, err)
+	for _, text := range b.Texts {
+		if text.Lifted {
+			indexes = append(indexes, text.Index)
+		}
+	}
+	return indexes
+}
+
+// The classic webhook of a text that lifts an opt-out, as of a time before, does not
+// take that from the text, whichever comes first.
+func TestBurstBesideTheClassicWebhook(t *testing.T) {
+	t.Parallel()
+	for _, first := range []string{"classic", "conversation"} {
+		f := newFixture(t)
+		id := f.live(ann, ch1, mb1)
+		f.exec(`UPDATE conversations SET created_at = now() - interval '1 day'`)
+		f.apply(f.ago(time.Hour, 1, "STOP"))
+		events := []chat.Event{f.classic(ann, sender, 2, "YES", chat.Start), f.now(2, "YES")}
+		if first == "conversation" {
+			slices.Reverse(events)
+		}
+		for _, e := range events {
+			f.apply(e)
+		}
+		if diff := cmp.Diff([]int{2}, f.lifted(id)); diff != "" {
+			t.Errorf("%s first (-want +got):\n%s", first, diff)
+		}
+	}
+}
+
 // A text that lifts an opt-out is told from one that finds none, also when it is
 // told of late.
 func TestBurstTellsWhatLifts(t *testing.T) {
@@ -60,17 +100,7 @@ func TestBurstTellsWhatLifts(t *testing.T) {
 		for _, e := range events {
 			f.apply(e)
 		}
-		c, err := f.Load(t.Context(), f.lease(id))
-		must(t, err)
-		b, err := f.Burst(t.Context(), c)
-		must(t, err)
-		var lifted []int
-		for _, text := range b.Texts {
-			if text.Lifted {
-				lifted = append(lifted, text.Index)
-			}
-		}
-		if diff := cmp.Diff([]int{3, 6}, lifted); diff != "" {
+		if diff := cmp.Diff([]int{3, 6}, f.lifted(id)); diff != "" {
 			t.Errorf("seed %d (-want +got):\n%s", seed, diff)
 		}
 	}

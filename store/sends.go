@@ -144,8 +144,10 @@ func (s *Store) Requeue(ctx context.Context, lease chat.Lease, message uuid.UUID
 func (s *Store) RefuseSend(ctx context.Context, lease chat.Lease, message uuid.UUID, code int, reason string) error {
 	return s.locked(ctx, "refuse send", lease, func(tx pgx.Tx) error {
 		const q = `/* store.RefuseSend */
-			UPDATE messages SET status = 'failed', error_code = $2, reason = $3 WHERE id = $1 AND status = 'sending'`
-		if _, err := tx.Exec(ctx, q, message, code, reason); err != nil || code != optedOutCode {
+			UPDATE messages SET status = 'failed', error_code = $2, reason = $3 WHERE id = $1 AND status = 'sending' RETURNING sending_at`
+		var posted time.Time // what the person says after that, Twilio did not know
+		refused, err := optional(tx.QueryRow(ctx, q, message, code, reason).Scan(&posted))
+		if err != nil || !refused || code != optedOutCode {
 			return err
 		}
 		const whose = `/* store.RefuseSend */
@@ -154,7 +156,7 @@ func (s *Store) RefuseSend(ctx context.Context, lease chat.Lease, message uuid.U
 		if err := tx.QueryRow(ctx, whose, lease.ConversationID).Scan(&phone); err != nil {
 			return err
 		}
-		return s.optOut(ctx, tx, phone, time.Now().Truncate(time.Second), "receipt", "") // heard by no message, and told by no event
+		return s.optOut(ctx, tx, phone, posted.Truncate(time.Second), "receipt", "") // heard by no message, and told by no event
 	})
 }
 

@@ -2,6 +2,7 @@ package store_test
 
 import (
 	"testing"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -39,5 +40,21 @@ func TestBeginSendOfOneThatHasLeft(t *testing.T) {
 				t.Errorf("the message is %s, want accepted", got)
 			}
 		})
+	}
+}
+
+// A START that comes while the call is under way that Twilio refuses, because the
+// person had said STOP, is the later.
+func TestStartDuringARefusedCall(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	id := f.live(ann, ch1, mb1)
+	lease := f.lease(id)
+	f.posting(lease)
+	f.exec(`UPDATE messages SET sending_at = now() - interval '3 seconds'`)
+	f.apply(f.ago(1500*time.Millisecond, 0, "START"))
+	must(t, f.RefuseSend(t.Context(), lease, f.welcomeOf(id), 21610, "the person has said STOP"))
+	if one[bool](f, optedOut) {
+		t.Error("opted out by a call that began before the START")
 	}
 }

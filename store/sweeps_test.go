@@ -45,6 +45,8 @@ func TestSweepOfParkedEvents(t *testing.T) {
 		"never seen to":            {40 * time.Second, 0, true},
 		"seen to lately":           {10 * time.Minute, 6 * time.Minute, false},
 		"seen to when half as old": {10 * time.Minute, 4 * time.Minute, true},
+		"old, seen to a while ago": {6 * time.Hour, 6*time.Hour - 11*time.Minute, true},
+		"old, seen to lately":      {6 * time.Hour, 6*time.Hour - 9*time.Minute, false},
 	} {
 		f := newFixture(t)
 		f.apply(f.text(ch1, mb1, ann, 0, "whose?"))

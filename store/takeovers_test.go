@@ -179,3 +179,25 @@ func TestReopenWhileTheOpenHeirIsInTheDark(t *testing.T) {
 		t.Errorf("the heir is %s", got)
 	}
 }
+
+// What staff wrote in a row that was closed on a wrong list and brought back leaves.
+func TestAgentsTextInARowBroughtBack(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	ctx := t.Context()
+	first := f.adopted(ch1, mb1)
+	f.apply(f.text(ch1, mb1, ann, 0, "HOURS"))
+	second := f.adopted(ch2, mb2)
+	f.exec(`INSERT INTO messages (id, conversation_id, direction, purpose, author, body, status)
+		VALUES (gen_random_uuid(), $1, 'out', 'agent', 'sam', 'I can help', 'queued')`, second)
+	lease := f.lease(first)
+	reopened, err := f.Reopen(ctx, lease)
+	must(t, err)
+	if !reopened {
+		t.Fatal("not reopened")
+	}
+	must(t, f.Merge(ctx, lease, ch2))
+	if got := one[string](f, `SELECT status || ' ' || reason FROM messages WHERE purpose = 'agent'`); got != "queued " {
+		t.Errorf("the text is %s", got)
+	}
+}

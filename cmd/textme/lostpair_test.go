@@ -245,7 +245,7 @@ func TestPairLateCreate(t *testing.T) {
 	o.settled()
 	ch := o.live(drifter)
 	for _, c := range o.sim.Conversations() {
-		discarded := one[bool](o.story, `SELECT EXISTS (SELECT FROM river_job WHERE kind = 'discard' AND args->>'conversation' IN ($1, $2))`, c.SID, c.UniqueName)
+		discarded := one[bool](o.story, `SELECT EXISTS (SELECT FROM river_job WHERE kind = 'discard' AND args->>'conversation_sid' IN ($1, $2))`, c.SID, c.UniqueName)
 		if c.SID != ch && c.State != "closed" && len(o.sim.Participants(c.SID)) == 0 && c.NextIndex == 0 && !discarded {
 			t.Error("the conversation made in vain is going to stay")
 		}

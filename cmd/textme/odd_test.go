@@ -285,7 +285,7 @@ var momentCases = []oddCase{
 		ch := o.live(phone)
 		o.expect("transcript", o.heardFrom(phone), "HOURS")
 		for _, c := range o.sim.Conversations() {
-			discarded := one[bool](o.story, `SELECT EXISTS (SELECT FROM river_job WHERE kind = 'discard' AND args->>'conversation' = $1)`, c.SID)
+			discarded := one[bool](o.story, `SELECT EXISTS (SELECT FROM river_job WHERE kind = 'discard' AND args->>'conversation_sid' = $1)`, c.SID)
 			if len(o.sim.Participants(c.SID)) == 0 && c.State != "closed" && c.SID != ch && c.NextIndex == 0 && !discarded {
 				o.t.Error("the conversation we made in vain is going to stay")
 			}
@@ -409,7 +409,7 @@ func (o *oddStory) movedInTheDark(phone chat.Phone) (deleted bool) {
 		o.t.Error("the number was not in a new conversation: the test proves nothing")
 	}
 	_, err := o.db.Exec(o.t.Context(), `UPDATE river_job SET state = 'available', scheduled_at = now()
-		WHERE kind = 'discard' AND args->>'conversation' = $1`, old) // if there is such a job
+		WHERE kind = 'discard' AND args->>'conversation_sid' = $1`, old) // if there is such a job
 	must(o.t, err)
 	o.settled()
 	there := func(c twiliosim.Conversation) bool { return c.SID == old }

@@ -162,7 +162,7 @@ func (s *storm) discarding(sids []string) bool {
 	}
 	var all bool
 	must(s.t, s.db.QueryRow(s.t.Context(), `SELECT coalesce(bool_and(EXISTS (SELECT FROM river_job
-			WHERE kind = 'discard' AND args->>'conversation' IN (sid, name))), true)
+			WHERE kind = 'discard' AND args->>'conversation_sid' IN (sid, name))), true)
 		FROM unnest($1::text[], $2::text[]) AS empty(sid, name)`, sids, names).Scan(&all))
 	return all
 }
