@@ -124,6 +124,8 @@ func (s *Service) settle(ctx context.Context, c Conversation, err error, progres
 	switch {
 	case errors.Is(err, ErrLeaseLost):
 		return Snooze{After: time.Second, Why: "lease lost"}
+	case progress && errors.Is(err, ErrUnavailable):
+		return Snooze{After: jittered(s.opts.Timing.Look), Why: "the database is not available", Afresh: true}
 	case errors.Is(err, ErrInTheDark): // whoever posted it looks for it
 		return Snooze{After: jittered(s.opts.Timing.Look), Why: "it is not known whether a text has left"}
 	case !errors.As(err, &te):

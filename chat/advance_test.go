@@ -3,6 +3,7 @@ package chat
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"testing"
 	"time"
@@ -38,6 +39,20 @@ func TestAdvanceWaits(t *testing.T) {
 		var snooze Snooze
 		if err := s.Advance(t.Context(), uuid.Nil); !errors.As(err, &snooze) || (snooze.After == 0) != news {
 			t.Errorf("%s: got %v", name, err)
+		}
+	}
+}
+
+// What fails at the database does not back off as after the failures before, if
+// something was reached at Twilio since.
+func TestSettleAfterProgress(t *testing.T) {
+	t.Parallel()
+	s := New(nil, nil, Options{}, time.Now, slog.New(slog.DiscardHandler))
+	for _, progress := range []bool{false, true} {
+		err := s.settle(t.Context(), Conversation{}, fmt.Errorf("activate: %w", ErrUnavailable), progress)
+		var snooze Snooze
+		if errors.As(err, &snooze) != progress || snooze.Afresh != progress {
+			t.Errorf("progress %t: got %v", progress, err)
 		}
 	}
 }

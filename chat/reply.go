@@ -98,7 +98,8 @@ func (b *Burst) holdBack(checked int) bool {
 }
 
 // pull asks Twilio for every message above the last checked index and stores
-// what was missing.
+// what was missing. That there was nothing is written down once an hour: unheard
+// counts in days.
 func (s *Service) pull(ctx context.Context, c *Conversation) error {
 	if err := s.room(ctx); err != nil {
 		return err
@@ -111,9 +112,13 @@ func (s *Service) pull(ctx context.Context, c *Conversation) error {
 	if err := s.ingest(ctx, c.SID, texts); err != nil {
 		return err
 	}
+	before := c.HeardAt
 	c.HeardAt = asked
-	if len(texts) > 0 {
+	switch {
+	case len(texts) > 0:
 		c.GapsChecked = max(c.GapsChecked, texts[len(texts)-1].Index)
+	case asked.Sub(before) < time.Hour:
+		return nil
 	}
 	return s.store.SaveHeard(ctx, c.Lease, c.HeardAt, c.GapsChecked)
 }
