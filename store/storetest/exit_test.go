@@ -161,6 +161,12 @@ func TestRunningServer(t *testing.T) {
 		t.Error("a server was started although one was given")
 	}
 	dead.goOn(t)
+	// The server notices only a moment later that the process is gone.
+	eventually(t, "the lock of the dead one to be free", func() bool {
+		var free bool
+		err := ours.admin.QueryRow(t.Context(), `SELECT pg_try_advisory_xact_lock(hashtext($1))`, dead.template).Scan(&free)
+		return err == nil && free
+	})
 	last := startHelper(t, "end", url)
 	var got []string
 	for _, h := range []*helper{dead, living, last} {
