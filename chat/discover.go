@@ -23,8 +23,8 @@ type discoveryStore interface {
 const lookOverlap = 5 * time.Minute
 
 // discover looks for conversations that Twilio made, when somebody texted us,
-// without our hearing of it, also if they are closed by now, and for those of ours that an earlier state of
-// the database does not know.
+// without our hearing of it, also if they are closed by now, and for those of
+// ours that an earlier state of the database does not know.
 func (s *Service) discover(ctx context.Context) error {
 	since, due, err := s.store.ClaimLook(ctx, s.opts.ReconcileEvery)
 	if err != nil || !due {

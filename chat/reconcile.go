@@ -10,8 +10,8 @@ import (
 
 type reconcileStore interface {
 	// ClaimPolls picks conversations that are due, those with texts waiting
-	// to be sent first, quiet ones last, and keeps them from other replicas for hold. None are
-	// due while Twilio has asked to wait.
+	// to be sent first, quiet ones last, and keeps them from other replicas
+	// for hold. None are due while Twilio has asked to wait.
 	ClaimPolls(ctx context.Context, most int, hold time.Duration) ([]Poll, error)
 	// Undelivered lists the texts of a conversation whose delivery is not
 	// settled and worth asking about, oldest first, at the most so many.
