@@ -107,6 +107,15 @@ func TestPairAdoptionOfAnEndedConversation(t *testing.T) {
 	o := newOddStory(t)
 	o.welcomed(drifter)
 	ch := o.live(drifter)
+	o.staleAdoption(ch, "HOURS", func() {})
+	o.answers(drifter)
+}
+
+// staleAdoption has her taken out of ch and write the text in a new conversation,
+// which is closed after Adopt has looked at it and before it becomes a row; our
+// re-add goes well meanwhile, and so does what else is to be done.
+func (o *oddStory) staleAdoption(ch, text string, meanwhile func()) {
+	o.t.Helper()
 	var add, list sync.Once
 	release := make(chan struct{})
 	meddle := func(r *http.Request) {
@@ -115,18 +124,18 @@ func TestPairAdoptionOfAnEndedConversation(t *testing.T) {
 			add.Do(func() { <-release })
 		case r.Pattern == twiliosim.RouteListMessages && r.PathValue("ConversationSid") != ch:
 			list.Do(func() {
-				must(t, o.loudConsole().Close(r.PathValue("ConversationSid")))
+				must(o.t, o.loudConsole().Close(r.PathValue("ConversationSid")))
 				close(release)
 				o.until("she is back", func() bool { return o.mapping(drifter) != "none" })
+				meanwhile()
 			})
 		}
 	}
 	o.meddle.Store(&meddle)
 	o.takesOut(ch)
 	o.until("the row has lost her", func() bool { return o.mapping(drifter) == "none" })
-	o.says(drifter, "HOURS")
+	o.says(drifter, text)
 	<-release
-	o.answers(drifter)
 }
 
 // Taken out between Twilio's answer to our add and our writing it down.

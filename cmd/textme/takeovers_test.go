@@ -3,7 +3,6 @@ package main
 import (
 	"net/http"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -145,26 +144,7 @@ func TestPairStaleAdoption(t *testing.T) {
 			o := newOddStory(t, slowJobs)
 			o.welcomed(drifter)
 			ch := o.live(drifter)
-			var add, list sync.Once
-			release := make(chan struct{})
-			meddle := func(r *http.Request) {
-				switch {
-				case r.Pattern == twiliosim.RouteAddParticipant && r.PathValue("ConversationSid") == ch:
-					add.Do(func() { <-release })
-				case r.Pattern == twiliosim.RouteListMessages && r.PathValue("ConversationSid") != ch:
-					list.Do(func() {
-						must(t, o.loudConsole().Close(r.PathValue("ConversationSid")))
-						close(release)
-						o.until("she is back", func() bool { return o.mapping(drifter) != "none" })
-						c.back(o)
-					})
-				}
-			}
-			o.meddle.Store(&meddle)
-			o.takesOut(ch)
-			o.until("the row has lost her", func() bool { return o.mapping(drifter) == "none" })
-			o.says(drifter, "canary")
-			<-release
+			o.staleAdoption(ch, "canary", func() { c.back(o) })
 			o.settled()
 			o.expect("conversation", o.live(drifter), ch)
 			if n := len(o.ours(drifter)) - o.heard[drifter]; n != c.answers {
