@@ -67,7 +67,10 @@ func (s *Service) reply(ctx context.Context, c *Conversation) error {
 			return err
 		}
 	}
-	waiting := b.holdBack(c.GapsChecked)
+	waiting, err := s.holdBack(&b, c.GapsChecked)
+	if err != nil {
+		return err
+	}
 	turn, err := s.turn(*c, b)
 	if err != nil {
 		return err
@@ -78,23 +81,35 @@ func (s *Service) reply(ctx context.Context, c *Conversation) error {
 	return Snooze{After: time.Second, Why: "a text came behind a hole"}
 }
 
+// listLag is how far Twilio's list of messages may lag behind its webhooks before
+// a text is answered past what the list may yet bring.
+const listLag = 10 * time.Second
+
 // holdBack leaves texts for the next turn that came behind a new hole while we
 // asked about the old ones, and reports whether there are any. When there is
-// nothing else to answer, Twilio's list is behind its webhooks: then the answer
-// does not wait, and the hole stays on record.
-func (b *Burst) holdBack(checked int) bool {
+// nothing else to answer, Twilio's list is behind its webhooks, and a Snooze is
+// returned until the oldest text has waited for listLag. Then the answer does not
+// wait any longer, and the hole stays on record.
+func (s *Service) holdBack(b *Burst, checked int) (waiting bool, err error) {
 	if b.Complete {
-		return false
+		return false, nil
 	}
 	n := 0
 	for n < len(b.Texts) && b.Texts[n].Index <= checked {
 		n++
 	}
-	if n == 0 || n == len(b.Texts) {
-		return false
+	if n == len(b.Texts) {
+		return false, nil
+	}
+	if n == 0 {
+		// Whichever clock is wrong, it must not be waited for.
+		if age := s.now().Sub(b.Texts[0].At).Abs(); age < listLag {
+			return false, Snooze{After: max(time.Second, age), Why: "Twilio's list is behind its webhooks"}
+		}
+		return false, nil
 	}
 	b.Texts = b.Texts[:n]
-	return true
+	return true, nil
 }
 
 // pull asks Twilio for every message above the last checked index and stores

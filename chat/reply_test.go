@@ -40,6 +40,7 @@ func (t *talk) FinishTurn(_ context.Context, _ Lease, turn Turn) error {
 // taken for one that was looked up.
 func TestReplyAndHoles(t *testing.T) {
 	t.Parallel()
+	const none = -1
 	now := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
 	burst := func(complete bool, indexes ...int) (b Burst) {
 		b.Complete = complete
@@ -57,24 +58,30 @@ func TestReplyAndHoles(t *testing.T) {
 	for name, tt := range map[string]struct {
 		bursts  []Burst
 		list    []RemoteMessage
-		through int
+		age     time.Duration // of the texts
+		through int           // none: not answered
 		checked int
 		again   bool
 	}{
-		"no hole":                     {[]Burst{burst(true, 0, 1)}, nil, 1, 1, false},
-		"a hole is filled":            {[]Burst{burst(false, 1), burst(true, 0, 1)}, list(1), 1, 1, false},
-		"another opens meanwhile":     {[]Burst{burst(false, 1), burst(false, 0, 1, 3)}, list(1), 1, 1, true},
-		"the list is behind":          {[]Burst{burst(false, 3), burst(false, 3)}, list(1), 3, 1, false},
-		"our own text is in the hole": {[]Burst{burst(false, 2), burst(false, 2)}, list(2), 2, 2, false},
+		"no hole":                        {[]Burst{burst(true, 0, 1)}, nil, 0, 1, 1, false},
+		"a hole is filled":               {[]Burst{burst(false, 1), burst(true, 0, 1)}, list(1), 0, 1, 1, false},
+		"another opens meanwhile":        {[]Burst{burst(false, 1), burst(false, 0, 1, 3)}, list(1), 0, 1, 1, true},
+		"the list is behind":             {[]Burst{burst(false, 3), burst(false, 3)}, list(1), 0, none, none, true},
+		"the list is behind for long":    {[]Burst{burst(false, 3), burst(false, 3)}, list(1), listLag, 3, 1, false},
+		"the list is behind, clock slow": {[]Burst{burst(false, 3), burst(false, 3)}, list(1), -time.Hour, 3, 1, false},
+		"our own text is in the hole":    {[]Burst{burst(false, 2), burst(false, 2)}, list(2), 0, 2, 2, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			f := &talk{bursts: tt.bursts, list: tt.list}
-			s := New(f, f, Options{}, func() time.Time { return now }, slog.New(slog.DiscardHandler))
+			s := New(f, f, Options{}, func() time.Time { return now.Add(tt.age) }, slog.New(slog.DiscardHandler))
 			err := s.reply(t.Context(), &Conversation{State: Active, SID: "CH1", AnsweredThrough: -1, GapsChecked: -1})
 			var snooze Snooze
 			if errors.As(err, &snooze) != tt.again || err != nil && !tt.again {
 				t.Errorf("got %v, want to come again: %t", err, tt.again)
+			}
+			if tt.through == none && len(f.turns) == 0 {
+				return
 			}
 			if len(f.turns) != 1 {
 				t.Fatalf("%d turns, want 1", len(f.turns))

@@ -24,15 +24,17 @@ func (a *applier) classicMessage(ctx context.Context, _ eventRow, e chat.Event) 
 	if !sender {
 		return a.foreignText(ctx, e)
 	}
-	if err := a.obeyClassic(ctx, e, conversation); err != nil {
+	if err := a.obeyClassic(ctx, e, conversation != ""); err != nil {
 		return err
 	}
-	if conversation {
-		a.become(e, chat.Result{Applied: chat.EventEcho})
+	if conversation == "" {
+		a.jobs = append(a.jobs, chat.LookUpJob{EventID: e.ID})
 		return nil
 	}
-	a.jobs = append(a.jobs, chat.LookUpJob{EventID: e.ID})
-	return nil
+	a.become(e, chat.Result{Applied: chat.EventEcho})
+	const q = `/* store.classicMessage */ UPDATE events SET conversation_sid = $2 WHERE id = $1`
+	_, err = a.tx.Exec(ctx, q, e.ID, conversation)
+	return err
 }
 
 func (a *applier) become(e chat.Event, r chat.Result) {
@@ -42,14 +44,19 @@ func (a *applier) become(e chat.Event, r chat.Result) {
 	a.special[e.ID] = r
 }
 
-// classicPlace reports whether the text was sent to a number of ours, and
-// whether the pair had an open conversation at Twilio then.
-func (a *applier) classicPlace(ctx context.Context, e chat.Event) (sender, conversation bool, err error) {
+// classicPlace reports whether the text was sent to a number of ours, and the open
+// conversation at Twilio that the pair had then, "" for none. It is kept with the
+// event: rows change, and applied again, the event must come to the same.
+func (a *applier) classicPlace(ctx context.Context, e chat.Event) (sender bool, conversation chat.ConversationSID, err error) {
+	if !e.AppliedAt.IsZero() {
+		return true, e.SID, nil
+	}
 	const q = `/* store.classicPlace */
 		SELECT EXISTS (SELECT FROM sources WHERE sender = $1),
-			EXISTS (SELECT FROM conversations c JOIN customers k ON k.id = c.customer_id
+			coalesce((SELECT conversation_sid FROM conversations c JOIN customers k ON k.id = c.customer_id
 				WHERE k.phone = $2 AND c.sender = $1 AND c.conversation_sid IS NOT NULL
-					AND c.created_at <= $3 AND (c.closed_at IS NULL OR c.closed_at > $3))`
+					AND c.created_at <= $3 AND (c.closed_at IS NULL OR c.closed_at > $3)
+				ORDER BY c.created_at DESC LIMIT 1), '')`
 	err = a.tx.QueryRow(ctx, q, e.Classic.To, e.Classic.From, e.ReceivedAt).Scan(&sender, &conversation)
 	return sender, conversation, err
 }

@@ -198,6 +198,25 @@ func TestClassicStartBesideAConversation(t *testing.T) {
 	}
 }
 
+// What a classic START came to before its pair had a conversation, it comes to
+// again when there is one.
+func TestReplayOfAClassicStartBeforeItsConversation(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	_, lease := f.conversation(ann)
+	f.apply(f.classic(ann, sender, 1, "STOP", ""))
+	f.exec(`UPDATE events SET received_at = received_at - interval '20 seconds'`)
+	f.exec(`UPDATE opt_outs SET since = since - interval '20 seconds'`)
+	f.apply(f.classic(ann, sender, 2, "START", ""))
+	if one[bool](f, optedOut) {
+		t.Error("her START is not obeyed")
+	}
+	must(t, f.SaveSID(t.Context(), lease, chat.Found{SID: ch1}))
+	f.activate(lease, ch1, mb1)
+	f.replaysAlike()
+	f.replaysToTheSame("with a conversation")
+}
+
 // In doubt a STOP is the later: one of the second of a START without a time,
 // even if it begins its conversation.
 func TestStopInTheSecondOfAClassicStart(t *testing.T) {

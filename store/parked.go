@@ -73,7 +73,7 @@ func parkedEvents(ctx context.Context, tx pgx.Tx, sid chat.ConversationSID) ([]s
 func queueParkedEvents(b *pgx.Batch, sid chat.ConversationSID) (list *[]storedEvent) {
 	list = new([]storedEvent)
 	const q = `/* store.parkedEvents */
-		SELECT id, payload, via, received_at, applied_at FROM events
+		SELECT ` + storedColumns + ` FROM events
 		WHERE conversation_sid = $1 AND applied_at IS NULL AND error = '' AND payload IS NOT NULL
 		ORDER BY received_at, id`
 	b.Queue(q, sid).Query(func(rows pgx.Rows) (err error) {
@@ -121,17 +121,21 @@ func (a *applier) attempt(ctx context.Context, events []chat.Event) error {
 
 // storedEvent is an event as its row has it.
 type storedEvent struct {
-	ID         uuid.UUID
-	Payload    []byte
-	Via        chat.Via
-	ReceivedAt time.Time
-	AppliedAt  *time.Time
+	ID              uuid.UUID
+	Payload         []byte
+	Via             chat.Via
+	ConversationSID chat.ConversationSID
+	ReceivedAt      time.Time
+	AppliedAt       *time.Time
 }
+
+// storedColumns are a storedEvent's.
+const storedColumns = "id, payload, via, conversation_sid, received_at, applied_at"
 
 // read turns a row back into the event it was.
 func (s *Store) read(row storedEvent) (chat.Event, error) {
 	e, err := s.decode(row.Payload)
-	e.Via = row.Via
+	e.Via, e.SID = row.Via, row.ConversationSID
 	if row.AppliedAt != nil {
 		e.AppliedAt = *row.AppliedAt
 	}

@@ -152,7 +152,7 @@ func (st *stage) set(ctx context.Context, _ *Rehearsal) error {
 // play applies the events in the order in which they came.
 func (st *stage) play(ctx context.Context, r *Rehearsal) error {
 	q := `/* store.Rehearse */
-		SELECT id, payload, via, received_at, applied_at FROM ` + st.live + `.events
+		SELECT ` + storedColumns + ` FROM ` + st.live + `.events
 		WHERE applied_at IS NOT NULL AND error = '' AND payload IS NOT NULL AND (received_at, id) > ($1, $2)
 		ORDER BY received_at, id LIMIT $3`
 	at, id := time.Time{}, uuid.Nil

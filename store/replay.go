@@ -18,7 +18,7 @@ var errRehearsal = errors.New("a dry run")
 // taken now. With dry nothing is changed, and the answer is what it would be.
 // It returns chat.ErrNotFound for an event that is not there.
 func (s *Store) ReplayEvent(ctx context.Context, id uuid.UUID, dry bool) (r chat.Result, err error) {
-	const q = `/* store.ReplayEvent */ SELECT id, payload, via, received_at, applied_at FROM events WHERE id = $1`
+	const q = `/* store.ReplayEvent */ SELECT ` + storedColumns + ` FROM events WHERE id = $1`
 	rows, err := s.pool.Query(ctx, q, id)
 	if err != nil {
 		return r, translate("replay event", err)
