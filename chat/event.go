@@ -72,6 +72,12 @@ type Event struct {
 	Problem string
 }
 
+// TellsMessage reports whether the event says what a message reads. That one is
+// gone, a poll finds without having seen it.
+func (e Event) TellsMessage() bool {
+	return e.Message.SID != "" && (e.Type != MessageRemoved || e.Via != ViaPoll)
+}
+
 // EventKey is the natural key of a fact: its type and the parts that tell it
 // from every other fact of that type. The same parts give the same key for
 // ever, which is what makes a replay harmless.

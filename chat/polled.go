@@ -40,6 +40,18 @@ func PolledMessage(sid ConversationSID, m RemoteMessage) Event {
 	return e
 }
 
+// PolledMessageRemoved is the event for a message of the transcript that is not at
+// Twilio any more; at is when that was noticed. What it said is not known from it.
+func PolledMessageRemoved(sid ConversationSID, m TranscriptMessage, at time.Time) Event {
+	e := polled(MessageRemoved, sid, at, map[string]string{
+		"MessageSid":  string(m.SID),
+		"Index":       strconv.Itoa(m.Index),
+		"DateRemoved": webhookTime(at),
+	}, string(m.SID), "found gone")
+	e.Message = RemoteMessage{SID: m.SID, Index: m.Index}
+	return e
+}
+
 // PolledReceipt is the event for a receipt that was found by asking.
 func PolledReceipt(sid ConversationSID, r Receipt) Event {
 	e := polled(DeliveryUpdated, sid, r.At, map[string]string{

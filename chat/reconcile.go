@@ -16,6 +16,9 @@ type reconcileStore interface {
 	// Undelivered lists the texts of a conversation whose delivery is not
 	// settled and worth asking about, oldest first, at the most so many.
 	Undelivered(ctx context.Context, conversation uuid.UUID, most int) ([]MessageSID, error)
+	// Transcript lists the messages of a conversation that are not known to be
+	// deleted, with an index above after and up to through.
+	Transcript(ctx context.Context, conversation uuid.UUID, after, through int) ([]TranscriptMessage, error)
 	// FinishPoll saves what was asked and when to ask again.
 	FinishPoll(ctx context.Context, done PollDone) error
 }
@@ -30,6 +33,12 @@ type Poll struct {
 	DueAt            time.Time // when it should have been polled
 	LastActivity     time.Time
 	MappingCheckedAt time.Time
+}
+
+// TranscriptMessage is a message at Twilio that is in a transcript.
+type TranscriptMessage struct {
+	SID   MessageSID
+	Index int
 }
 
 // PollDone is what a poll came to.
@@ -48,7 +57,6 @@ type PollDone struct {
 const (
 	pollBatch    = 10
 	pollHold     = 2 * time.Minute // a claim that a dead replica leaves behind
-	mostReceipts = 50              // asked for in one poll; the next takes the rest
 	liveFor      = 24 * time.Hour
 	rarest       = 7 * 24 * time.Hour
 	mappingCheck = 24 * time.Hour
@@ -56,8 +64,8 @@ const (
 
 // Reconcile asks Twilio what webhooks should have told: texts above the last
 // index known to be complete, receipts that are not final, whether each
-// conversation and its participant still stand, and conversations that texts
-// began while nobody listened. What it finds becomes events, and only what
+// conversation and its participant still stand and its newest messages read as
+// they did, and conversations that texts began while nobody listened. What it finds becomes events, and only what
 // they call for is done: a conversation that was closed or deleted at Twilio
 // is recorded as such, a vanished participant is added again.
 //
@@ -118,90 +126,6 @@ func (s *Service) poll(ctx context.Context, p Poll) error {
 		return err
 	}
 	return s.store.FinishPoll(ctx, done)
-}
-
-// ask makes the calls of one poll. What they find is stored at once.
-func (s *Service) ask(ctx context.Context, done *PollDone) error {
-	if err := s.afford(ctx); err != nil {
-		return err
-	}
-	asked := s.now()
-	texts, err := s.twilio.MessagesAfter(ctx, done.SID, done.GapsChecked)
-	if err != nil {
-		return err
-	}
-	if err := s.ingest(ctx, done.SID, texts); err != nil {
-		return err
-	}
-	done.HeardAt = asked
-	if len(texts) > 0 {
-		done.GapsChecked = max(done.GapsChecked, texts[len(texts)-1].Index)
-	}
-	if err := s.askReceipts(ctx, done); err != nil {
-		return err
-	}
-	if done.State == Closed || !s.mappingDue(done.Poll) {
-		return nil
-	}
-	done.Mapping = true
-	return s.askMapping(ctx, done.Poll)
-}
-
-// askReceipts asks for the receipts that the messages of ours are waiting for.
-func (s *Service) askReceipts(ctx context.Context, done *PollDone) error {
-	unsettled, err := s.store.Undelivered(ctx, done.ConversationID, mostReceipts)
-	if err != nil {
-		return err
-	}
-	for _, m := range unsettled {
-		if err := s.afford(ctx); err != nil {
-			return err
-		}
-		receipts, err := s.twilio.Receipts(ctx, done.SID, m)
-		if err != nil && !isGone(err) { // a single message may be deleted
-			return err
-		}
-		events := make([]Event, len(receipts))
-		for i, r := range receipts {
-			events[i] = PolledReceipt(done.SID, r)
-		}
-		if err := s.tell(ctx, events...); err != nil {
-			return err
-		}
-		done.Asked = append(done.Asked, m)
-	}
-	return nil
-}
-
-// askMapping checks that conversation and participant still stand. A
-// participant who was added again by somebody else has another SID: the worker
-// then finds that one.
-func (s *Service) askMapping(ctx context.Context, p Poll) error {
-	if err := s.afford(ctx); err != nil {
-		return err
-	}
-	rc, err := s.twilio.FetchConversation(ctx, string(p.SID))
-	switch {
-	case err != nil:
-		return err
-	case rc.State == string(Closed):
-		return s.tell(ctx, PolledClosed(p.SID, s.now()))
-	case p.Participant == "":
-		return nil
-	}
-	if err := s.afford(ctx); err != nil {
-		return err
-	}
-	people, err := s.twilio.Participants(ctx, p.SID)
-	if err != nil {
-		return err
-	}
-	for _, person := range people {
-		if person.SID == p.Participant {
-			return nil
-		}
-	}
-	return s.tell(ctx, PolledParticipantRemoved(p.SID, p.Participant, s.now()))
 }
 
 // mappingDue reports whether the mapping is to be checked in this poll: at most

@@ -1,8 +1,14 @@
 package chat
 
 import (
+	"context"
+	"errors"
+	"log/slog"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/uuid"
 )
 
 func TestNextPoll(t *testing.T) {
@@ -56,5 +62,58 @@ func TestMappingDue(t *testing.T) {
 				t.Errorf("due: %t, want %t", got, tt.want)
 			}
 		})
+	}
+}
+
+// list is a store and a Twilio whose list of messages lags behind.
+type list struct {
+	Store
+	Twilio
+	told []Event
+}
+
+func (l *list) Transcript(context.Context, uuid.UUID, int, int) ([]TranscriptMessage, error) {
+	return []TranscriptMessage{{"IM1", 1}, {"IM2", 2}, {"IM3", 3}}, nil
+}
+
+func (l *list) MessagesAfter(context.Context, ConversationSID, int) ([]RemoteMessage, error) {
+	return []RemoteMessage{{SID: "IM1", Index: 1}}, nil
+}
+
+func (l *list) FetchMessage(_ context.Context, _ ConversationSID, m MessageSID) (RemoteMessage, error) {
+	switch m {
+	case "IM2":
+		return RemoteMessage{SID: m}, nil
+	case "IM3":
+		return RemoteMessage{}, &TwilioError{Code: 20404, Status: 404, Err: errors.New("gone")}
+	}
+	return RemoteMessage{}, errors.New("the list has it")
+}
+
+func (l *list) ApplyEvents(_ context.Context, events []Event) ([]Result, error) {
+	l.told = append(l.told, events...)
+	return nil, nil
+}
+
+// A message is deleted if Twilio says so when asked for it, not if a list that may be
+// behind has not got it.
+func TestDeletionsAreConfirmed(t *testing.T) {
+	t.Parallel()
+	l := &list{}
+	s := New(l, l, Options{}, time.Now, slog.New(slog.DiscardHandler))
+	must := func(err error) {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	must(s.askMessages(t.Context(), &PollDone{Poll: Poll{SID: "CH1", GapsChecked: 3}}, true))
+	var removed []MessageSID
+	for _, e := range l.told {
+		if e.Type == MessageRemoved {
+			removed = append(removed, e.Message.SID)
+		}
+	}
+	if diff := cmp.Diff([]MessageSID{"IM3"}, removed); diff != "" {
+		t.Errorf("removed (-want +got):\n%s", diff)
 	}
 }

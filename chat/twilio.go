@@ -57,6 +57,8 @@ type messageAPI interface {
 	// MessagesAfter lists the messages with an index above after, oldest
 	// first; -1 lists all.
 	MessagesAfter(ctx context.Context, sid ConversationSID, after int) ([]RemoteMessage, error)
+	// FetchMessage reads one. An error of class Gone tells that there is none.
+	FetchMessage(ctx context.Context, sid ConversationSID, message MessageSID) (RemoteMessage, error)
 	// Receipts lists what the carrier has said of a message so far, one
 	// receipt for each participant it was sent to.
 	Receipts(ctx context.Context, sid ConversationSID, message MessageSID) ([]Receipt, error)

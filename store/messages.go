@@ -17,7 +17,7 @@ import (
 func (a *applier) applyMessages(ctx context.Context, events []chat.Event) error {
 	var tell []chat.Event
 	for _, e := range events {
-		if e.Message.SID != "" {
+		if e.TellsMessage() {
 			tell = append(tell, e)
 		}
 	}
@@ -62,6 +62,12 @@ func (a *applier) upsertMessages(ctx context.Context, events []chat.Event) (hear
 		m := arrival{e.Message, a.rows[e.SID]}
 		if m.OurID != uuid.Nil {
 			found, err := a.updateOurs(ctx, m)
+			if err != nil {
+				return nil, err
+			}
+			if found && m.Edited() {
+				err = a.revise(ctx, m.RemoteMessage)
+			}
 			if err != nil {
 				return nil, err
 			}

@@ -49,7 +49,7 @@ func (s *Store) obeyParked(ctx context.Context, tx pgx.Tx, row eventRow, sid cha
 	a := applier{Store: s, tx: tx}
 	for _, p := range parked {
 		e, err := s.read(p)
-		if err != nil || e.Message.SID == "" || !(arrival{e.Message, row}).incoming() {
+		if err != nil || !e.TellsMessage() || !(arrival{e.Message, row}).incoming() {
 			continue // what cannot be read is marked when it is applied
 		}
 		if err := a.obey(ctx, row, e); err != nil {

@@ -73,6 +73,20 @@ func (s *Store) Undelivered(ctx context.Context, conversation uuid.UUID, most in
 	return sids, translate("undelivered", err)
 }
 
+// Transcript lists the messages of a conversation that are not known to be deleted,
+// with an index above after and up to through.
+func (s *Store) Transcript(ctx context.Context, conversation uuid.UUID, after, through int) ([]chat.TranscriptMessage, error) {
+	const q = `/* store.Transcript */
+		SELECT message_sid, index FROM messages
+		WHERE conversation_id = $1 AND index > $2 AND index <= $3 AND message_sid IS NOT NULL AND removed_at IS NULL ORDER BY index`
+	rows, err := s.pool.Query(ctx, q, conversation, after, through)
+	if err != nil {
+		return nil, translate("transcript", err)
+	}
+	list, err := pgx.CollectRows(rows, pgx.RowToStructByPos[chat.TranscriptMessage])
+	return list, translate("transcript", err)
+}
+
 // FinishPoll saves what was asked and when to ask again: sooner if the
 // conversation was active since it was claimed. Nothing that was asked counts for
 // a row that has another conversation at Twilio by now.

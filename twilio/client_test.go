@@ -97,6 +97,10 @@ var calls = map[string]struct {
 		_, err := c.MessagesAfter(ctx, testCH, -1)
 		return err
 	}},
+	"fetch message": {false, func(ctx context.Context, c *Client) error {
+		_, err := c.FetchMessage(ctx, testCH, testIM)
+		return err
+	}},
 	"list receipts": {false, func(ctx context.Context, c *Client) error {
 		_, err := c.Receipts(ctx, testCH, testIM)
 		return err
@@ -577,7 +581,9 @@ func TestNothingMalformedReachesAPath(t *testing.T) {
 		_, messages := c.MessagesAfter(ctx, sid, -1)
 		_, receipts := c.Receipts(ctx, sid, testIM)
 		_, ofMessage := c.Receipts(ctx, testCH, chat.MessageSID(id))
-		errs := []error{fetch, update, add, list, send, messages, receipts, ofMessage, c.DeleteConversation(ctx, sid)}
+		_, message := c.FetchMessage(ctx, sid, testIM)
+		_, byMessage := c.FetchMessage(ctx, testCH, chat.MessageSID(id))
+		errs := []error{fetch, update, add, list, send, messages, receipts, ofMessage, message, byMessage, c.DeleteConversation(ctx, sid)}
 		if id != "" {
 			_, create := c.CreateConversation(ctx, id)
 			errs = append(errs, create)
@@ -619,6 +625,8 @@ func (rec *recorder) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case root == "Participants" && r.Method == http.MethodPost:
 		_, _ = fmt.Fprintf(w, `{"sid":%q,"conversation_sid":%q,"messaging_binding":{"type":"sms","address":%q,"proxy_address":%q}}`,
 			testMB, testCH, r.PostForm.Get("MessagingBinding.Address"), r.PostForm.Get("MessagingBinding.ProxyAddress"))
+	case root == string(testIM):
+		_, _ = fmt.Fprintf(w, `{"sid":%q,"conversation_sid":%q,"index":3}`, testIM, testCH)
 	case root == "Messages", root == "Participants":
 		_, _ = fmt.Fprintf(w, `{"meta":{"key":%q}}`, strings.ToLower(root))
 	case root == "ParticipantConversations", root == "Conversations" && r.Method == http.MethodGet:
@@ -659,6 +667,7 @@ func TestBothFamiliesOfURLs(t *testing.T) {
 				"GET " + tt.root + "/Conversations",
 				"GET " + tt.root + "/Conversations/" + testCH,
 				"GET " + tt.root + "/Conversations/" + testCH + "/Messages",
+				"GET " + tt.root + "/Conversations/" + testCH + "/Messages/" + testIM,
 				"GET " + tt.root + "/Conversations/" + testCH + "/Messages/" + testIM + "/Receipts",
 				"GET " + tt.root + "/Conversations/" + testCH + "/Participants",
 				"GET " + tt.root + "/ParticipantConversations",

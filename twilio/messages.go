@@ -40,6 +40,43 @@ func (c *Client) CreateMessage(ctx context.Context, sid chat.ConversationSID, m 
 	return r.remote(), nil
 }
 
+// FetchMessage implements chat.Twilio.
+func (c *Client) FetchMessage(ctx context.Context, sid chat.ConversationSID, id chat.MessageSID) (chat.RemoteMessage, error) {
+	const op = "fetch message"
+	if err := validMessage(op, sid, id); err != nil {
+		return chat.RemoteMessage{}, err
+	}
+	var r message
+	err := c.call(ctx, op, false, func(api *conversations.ApiService) error {
+		answer, err := api.FetchConversationMessage(string(sid), string(id))
+		if err != nil {
+			return err
+		}
+		if r, err = convert[message](answer); err != nil {
+			return err
+		}
+		if !r.validIn(sid) || r.SID != id {
+			return errUnreadable
+		}
+		return nil
+	})
+	if err != nil {
+		return chat.RemoteMessage{}, err
+	}
+	return r.remote(), nil
+}
+
+// validMessage refuses SIDs that are none before they become part of a URL.
+func validMessage(op string, sid chat.ConversationSID, id chat.MessageSID) error {
+	switch {
+	case !sid.Valid():
+		return refused(op, malformedSID)
+	case !id.Valid():
+		return refused(op, "the message SID is malformed")
+	}
+	return nil
+}
+
 // MessagesAfter implements chat.Twilio. It asks for the newest first, so that a
 // long conversation costs one call when little is new.
 func (c *Client) MessagesAfter(ctx context.Context, sid chat.ConversationSID, after int) ([]chat.RemoteMessage, error) {

@@ -50,11 +50,8 @@ func (r receipt) remote() chat.Receipt {
 // document is left out: it tells nothing that could be acted on.
 func (c *Client) Receipts(ctx context.Context, sid chat.ConversationSID, message chat.MessageSID) ([]chat.Receipt, error) {
 	const op = "list receipts"
-	switch {
-	case !sid.Valid():
-		return nil, refused(op, malformedSID)
-	case !message.Valid():
-		return nil, refused(op, "the message SID is malformed")
+	if err := validMessage(op, sid, message); err != nil {
+		return nil, err
 	}
 	params := (&conversations.ListConversationMessageReceiptParams{}).SetPageSize(50) // Twilio's most
 	var all []chat.Receipt

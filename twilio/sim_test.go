@@ -164,6 +164,28 @@ func TestDeletingTwiceIsSafe(t *testing.T) {
 	}
 }
 
+func TestFetchMessage(t *testing.T) {
+	t.Parallel()
+	_, c := newSim(t)
+	ctx := within(t)
+	sid := conversation(t, c, "textme-1")
+	sent, err := c.CreateMessage(ctx, sid, chat.Outgoing{ID: uuid.New(), Author: "bot", Body: "Hi"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := c.FetchMessage(ctx, sid, sent.SID)
+	if diff := cmp.Diff(sent, got); diff != "" || err != nil {
+		t.Errorf("got %v, -sent +fetched:\n%s", err, diff)
+	}
+	if got, err := c.FetchMessage(ctx, sid, testIM); codeOf(err) != 20404 {
+		t.Errorf("no message: %+v, %v, want code 20404", got, err)
+	}
+	other := conversation(t, c, "textme-2")
+	if got, err := c.FetchMessage(ctx, other, sent.SID); codeOf(err) != 20404 {
+		t.Errorf("in another conversation: %+v, %v, want code 20404", got, err)
+	}
+}
+
 func TestMessagesAfter(t *testing.T) {
 	t.Parallel()
 	sim, c := newSim(t, func(o *twiliosim.Options) { o.IndexStep = 3 })

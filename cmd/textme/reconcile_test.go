@@ -116,6 +116,43 @@ func TestOutage(t *testing.T) {
 	}
 }
 
+// What another program edits and deletes is found when the mapping is checked, also
+// where no webhook tells of it.
+func TestEditsAndDeletionsFound(t *testing.T) {
+	t.Parallel()
+	s := newStoryAt(t, minutesAgo)
+	s.signsUp(ann, "Canary")
+	s.gets(ann, "thanks for signing up")
+	for _, body := range []string{"typo", "regretted", "kept"} {
+		s.says(ann, body)
+		s.settled()
+	}
+	must(t, s.sim.SetFaults(twiliosim.Faults{Webhooks: []twiliosim.Rule{{Faults: []twiliosim.Fault{{Kind: twiliosim.WebhookLost}}}}}))
+	hers := s.sidOf(ann)
+	for _, m := range s.sim.Messages(hers) {
+		switch {
+		case m.Body == "typo":
+			s.elsewhere(http.MethodPost, hers+"/Messages/"+m.SID, "Body=corrected")
+		case m.Body == "regretted":
+			s.elsewhere(http.MethodDelete, hers+"/Messages/"+m.SID, "")
+		case strings.Contains(m.Body, "thanks for signing up"):
+			s.elsewhere(http.MethodPost, hers+"/Messages/"+m.SID, "Body=welcome")
+		}
+	}
+	for range 2 { // and again nothing changes
+		s.runs(exitOK, "", "reconcile")
+		s.reconciled()
+		const q = `SELECT string_agg(concat_ws(' ', index, body, CASE WHEN edited_at IS NOT NULL THEN 'edited' END, CASE WHEN removed_at IS NOT NULL THEN 'removed' END), ', ' ORDER BY index)
+			FROM messages WHERE body IN ('welcome', 'corrected', 'regretted', 'kept')`
+		if got, want := one[string](s, q), "0 welcome edited, 1 corrected edited, 3 regretted removed, 5 kept"; got != want {
+			t.Errorf("the transcript has %q, want %q", got, want)
+		}
+	}
+	if got := s.runs(exitOK, "", "events", "replay", "--all", "--onto-empty"); !strings.Contains(got, " 0 left out, 0 differences.") {
+		t.Errorf("replay onto nothing prints\n%s", got)
+	}
+}
+
 // A text that has waited is also held back by a STOP that the person said to
 // another sender of ours, though nobody has told us of it.
 func TestStopToAnotherSender(t *testing.T) {
