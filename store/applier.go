@@ -166,10 +166,26 @@ func messageOf(e chat.Event) chat.MessageSID {
 	return cmp.Or(e.Message.SID, e.Receipt.Message, chat.MessageSID(e.Classic.SID))
 }
 
-// apply changes the projection by events whose conversations are ours:
-// messages and receipts in one statement each, the rest one by one. That they
-// change places with each other does not matter.
+// apply changes the projection by events whose conversations are ours. Those of the
+// classic webhook keep their place among the others: what they come to depends on what
+// is known.
 func (a *applier) apply(ctx context.Context, events []chat.Event) error {
+	for len(events) > 0 {
+		n := 1
+		for events[0].Type != chat.ClassicMessage && n < len(events) && events[n].Type != chat.ClassicMessage {
+			n++
+		}
+		if err := a.applyRun(ctx, events[:n]); err != nil {
+			return err
+		}
+		events = events[n:]
+	}
+	return nil
+}
+
+// applyRun applies messages and receipts in one statement each, the rest one by one.
+// That they change places with each other does not matter.
+func (a *applier) applyRun(ctx context.Context, events []chat.Event) error {
 	if err := a.applyMessages(ctx, events); err != nil {
 		return err
 	}

@@ -88,14 +88,14 @@ func (a *applier) obeyClassic(ctx context.Context, e chat.Event, conversation bo
 		return err
 	}
 	brought := conversation && word == keyword
-	if keyword == chat.Start {
-		return a.optIn(ctx, a.tx, e.Classic.From, startAt(e.ReceivedAt, brought), e.Classic.SID)
-	}
 	if brought {
-		heard, err := a.heardStop(ctx, e.Classic.From, e.ReceivedAt)
+		heard, err := a.heardWord(ctx, e.Classic.From, e.ReceivedAt, keyword)
 		if err != nil || heard {
 			return err
 		}
+	}
+	if keyword == chat.Start {
+		return a.optIn(ctx, a.tx, e.Classic.From, startAt(e.ReceivedAt, brought), e.Classic.SID)
 	}
 	return a.optOut(ctx, a.tx, e.Classic.From, e.ReceivedAt, "text", e.Classic.SID)
 }
@@ -111,32 +111,34 @@ func startAt(received time.Time, brought bool) time.Time {
 	return received.Truncate(time.Second).Add(-time.Microsecond)
 }
 
-// echoWithin is how far apart the same STOP by both webhooks may be: it is one
-// opt-out, the conversation's, which has a time. A classic webhook that is not
-// answered comes again after 15 seconds
+// echoWithin is how far apart the same STOP or START by both webhooks may be: it is
+// one, the conversation's, which has a time. A classic webhook that is not answered
+// comes again after 15 seconds
 // (https://www.twilio.com/docs/usage/webhooks/webhooks-connection-overrides).
 const echoWithin = time.Minute
 
-// heardStop reports whether a conversation has brought a STOP that a classic
+// isStart tells a START among opt_outs from a STOP.
+const isStart = `(cleared_at IS NOT NULL AND since = cleared_at)`
+
+// heardWord reports whether a conversation has brought the word that a classic
 // webhook tells of as received.
-func (a *applier) heardStop(ctx context.Context, phone chat.Phone, received time.Time) (heard bool, err error) {
-	const q = `/* store.heardStop */
-		SELECT EXISTS (SELECT FROM opt_outs WHERE phone_hmac = $1 AND heard_by LIKE 'IM%' AND since BETWEEN $2 AND $3
-			AND since IS DISTINCT FROM cleared_at)`
-	err = a.tx.QueryRow(ctx, q, a.keys.HashPhone(phone), received.Add(-echoWithin), received.Add(echoWithin)).Scan(&heard)
+func (a *applier) heardWord(ctx context.Context, phone chat.Phone, received time.Time, word chat.Keyword) (heard bool, err error) {
+	const q = `/* store.heardWord */
+		SELECT EXISTS (SELECT FROM opt_outs WHERE phone_hmac = $1 AND heard_by LIKE 'IM%' AND since BETWEEN $2 AND $3 AND ` + isStart + ` = $4)`
+	err = a.tx.QueryRow(ctx, q, a.keys.HashPhone(phone), received.Add(-echoWithin), received.Add(echoWithin), word == chat.Start).Scan(&heard)
 	return heard, err
 }
 
-// supersede drops the opt-out that a classic webhook brought of the STOP that is
-// that message: its conversation has brought it now. It is the one nearest in time,
-// and never one of a word that only Twilio knows, for that no conversation brings.
-func (a *applier) supersede(ctx context.Context, phone chat.Phone, at time.Time, stop chat.MessageSID) error {
+// supersede drops what a classic webhook brought of the STOP or START that is that
+// message: its conversation has brought it now. It is the one nearest in time, and
+// never one of a word that only Twilio knows, for that no conversation brings.
+func (a *applier) supersede(ctx context.Context, phone chat.Phone, at time.Time, word chat.Keyword, by chat.MessageSID) error {
 	const q = `/* store.supersede */
-		SELECT o.id, e.payload FROM opt_outs o JOIN events e ON e.received_at = o.since AND e.message_sid = o.heard_by
-		WHERE o.phone_hmac = $1 AND e.type = $2 AND e.payload IS NOT NULL AND o.since BETWEEN $3 AND $4 AND o.since IS DISTINCT FROM o.cleared_at
+		SELECT o.id, e.payload FROM opt_outs o JOIN events e ON e.message_sid = o.heard_by AND e.type = '` + chat.ClassicMessage + `'
+		WHERE phone_hmac = $1 AND e.payload IS NOT NULL AND e.received_at BETWEEN $2 AND $3 AND ` + isStart + ` = $4
 			AND NOT EXISTS (SELECT FROM opt_outs WHERE phone_hmac = $1 AND heard_by = $5)
-		ORDER BY greatest(o.since - $6, $6 - o.since)`
-	rows, err := a.tx.Query(ctx, q, a.keys.HashPhone(phone), chat.ClassicMessage, at.Add(-echoWithin), at.Add(echoWithin), stop, at)
+		ORDER BY greatest(e.received_at - $6, $6 - e.received_at)`
+	rows, err := a.tx.Query(ctx, q, a.keys.HashPhone(phone), at.Add(-echoWithin), at.Add(echoWithin), word == chat.Start, by, at)
 	if err != nil {
 		return err
 	}
@@ -150,12 +152,23 @@ func (a *applier) supersede(ctx context.Context, phone chat.Phone, at time.Time,
 	}
 	for _, o := range list {
 		e, err := a.decode(o.Payload)
-		if err == nil && chat.ReadKeyword(e.Classic.Body, true) == chat.Stop {
-			_, err := a.tx.Exec(ctx, `/* store.supersede */ DELETE FROM opt_outs WHERE id = $1`, o.ID)
-			return err
+		if err == nil && chat.ReadKeyword(e.Classic.Body, true) == word {
+			return a.unhear(ctx, o.ID)
 		}
 	}
 	return nil
+}
+
+// unhear drops a STOP or a START. What the START had lifted, the first after it lifts.
+func (a *applier) unhear(ctx context.Context, optOut uuid.UUID) error {
+	const q = `/* store.unhear */
+		WITH dropped AS (DELETE FROM opt_outs WHERE id = $1 RETURNING *)
+		UPDATE opt_outs o SET cleared_at = next.at, cleared_via = CASE WHEN next.at IS NULL THEN '' ELSE 'text' END
+		FROM dropped d, LATERAL (SELECT min(s.since) AS at FROM opt_outs s
+			WHERE s.phone_hmac = d.phone_hmac AND s.id <> d.id AND s.since = s.cleared_at AND s.since > d.since) next
+		WHERE o.phone_hmac = d.phone_hmac AND o.id <> d.id AND d.since = d.cleared_at AND o.cleared_at = d.since AND o.cleared_via = 'text'`
+	_, err := a.tx.Exec(ctx, q, optOut)
+	return err
 }
 
 // ClassicText returns the text of a stored event of the classic webhook, and

@@ -3,6 +3,7 @@ package store_test
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strconv"
 	"testing"
 	"time"
@@ -229,6 +230,28 @@ func TestStopInTheSecondOfAClassicStart(t *testing.T) {
 	f.apply(f.event(stop))
 	if !one[bool](f, optedOut) {
 		t.Error("her STOP is not obeyed")
+	}
+}
+
+// A classic START that came late, without a conversation, seems to lift a STOP said
+// after it, until the conversation tells when it was said; whichever comes first.
+func TestLateClassicStartWithoutAConversation(t *testing.T) {
+	t.Parallel()
+	for _, first := range []string{"STOP", "START"} {
+		f := newFixture(t)
+		f.apply(f.classic(ann, sender, 1, "START", ""))
+		f.live(ann, ch1, mb1)
+		events := []chat.Event{f.ago(10*time.Second, 2, "STOP"), f.ago(20*time.Second, 1, "START")}
+		if first == "START" {
+			slices.Reverse(events)
+		}
+		for _, e := range events {
+			f.apply(e)
+		}
+		if !one[bool](f, optedOut) {
+			t.Errorf("%s first: the STOP is not obeyed", first)
+		}
+		f.replaysAlike()
 	}
 }
 

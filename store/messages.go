@@ -199,10 +199,10 @@ func (a *applier) obey(ctx context.Context, row eventRow, e chat.Event) error {
 		return err
 	}
 	at := saidAt(m)
+	if err := a.supersede(ctx, row.Phone, at, keyword, m.SID); err != nil {
+		return err
+	}
 	if keyword == chat.Stop {
-		if err := a.supersede(ctx, row.Phone, at, m.SID); err != nil {
-			return err
-		}
 		return a.optOut(ctx, a.tx, row.Phone, at, "text", string(m.SID))
 	}
 	return a.optIn(ctx, a.tx, row.Phone, at, string(m.SID))

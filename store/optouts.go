@@ -61,13 +61,10 @@ func (s *Store) optedOutSince(ctx context.Context, tx querier, phone chat.Phone,
 // the sender $4.
 const optedOut = `EXISTS (SELECT FROM opt_outs WHERE phone_hmac = $3 AND cleared_at IS NULL AND scope IN ('organisation', $4))`
 
-// lifted tells whether the text m of that person lifted such an opt-out. The classic
-// webhook of the same text may have done so, as of a time before it: see startAt.
-const lifted = `EXISTS (SELECT FROM opt_outs said
-	JOIN opt_outs start ON start.phone_hmac = said.phone_hmac AND start.cleared_at = start.since
-		AND (start.id = said.id OR start.heard_by NOT LIKE 'IM%' AND start.since BETWEEN said.since - interval '2 minutes' AND said.since)
-	JOIN opt_outs o ON o.phone_hmac = said.phone_hmac AND o.cleared_at = start.since AND o.since < start.since
-	WHERE said.scope = 'organisation' AND said.phone_hmac = $3 AND said.heard_by = m.message_sid AND o.scope IN ('organisation', $4))`
+// lifted tells whether the text m of that person lifted such an opt-out.
+const lifted = `EXISTS (SELECT FROM opt_outs said JOIN opt_outs o ON o.cleared_at = said.since AND o.since < said.since
+	WHERE said.scope = 'organisation' AND said.phone_hmac = $3 AND said.heard_by = m.message_sid
+		AND o.scope IN ('organisation', $4) AND o.phone_hmac = $3)`
 
 // querier is a transaction or the pool.
 type querier interface {

@@ -83,6 +83,27 @@ func TestBurstBesideTheClassicWebhook(t *testing.T) {
 	}
 }
 
+// A YES is an answer to the bot, however soon after a START that the classic webhook
+// has brought as well, or in a word that only Twilio knows.
+func TestYesAfterAClassicStart(t *testing.T) {
+	t.Parallel()
+	for word, want := range map[string][]int{"START": {2}, "Oui": nil} {
+		f := newFixture(t)
+		id := f.live(ann, ch1, mb1)
+		f.exec(`UPDATE conversations SET created_at = now() - interval '1 day'`)
+		f.apply(f.ago(time.Hour, 1, "STOP"))
+		f.apply(f.classic(ann, sender, 2, word, chat.Start))
+		f.apply(f.now(2, word))
+		f.apply(f.ago(-30*time.Second, 3, "I want to book a bike"))
+		f.apply(f.classic(ann, sender, 4, "YES", ""))
+		f.apply(f.ago(-45*time.Second, 4, "YES"))
+		if diff := cmp.Diff(want, f.lifted(id)); diff != "" {
+			t.Errorf("%s: lifted (-want +got):\n%s", word, diff)
+		}
+		f.replaysAlike()
+	}
+}
+
 // A text that lifts an opt-out is told from one that finds none, also when it is
 // told of late.
 func TestBurstTellsWhatLifts(t *testing.T) {
