@@ -75,8 +75,10 @@ func (s *Service) admit(ctx context.Context, c *Conversation) error {
 		}
 	}
 	if c.State == Pending && c.SID == "" && !a.Wanted {
+		if err := s.store.CloseConversation(ctx, c.Lease, "no sign-up was admitted", false); err != nil {
+			return err
+		}
 		c.State = Closed
-		return s.store.CloseConversation(ctx, c.Lease, "no sign-up was admitted", false)
 	}
 	return nil
 }

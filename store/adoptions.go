@@ -61,7 +61,7 @@ func (s *Store) AdoptConversation(ctx context.Context, ad chat.Adoption) error {
 			}
 			if !free {
 				row := eventRow{ID: was.id, Phone: ad.Participant.Address, ParticipantSID: ad.Participant.SID}
-				return s.obeyParked(ctx, tx, row, ad.SID)
+				return s.leaveParked(ctx, tx, row, ad.SID)
 			}
 		}
 		const q = `/* store.AdoptConversation */

@@ -364,3 +364,32 @@ func TestJoinedThenFailed(t *testing.T) {
 		t.Errorf("the sign-ups are %s", got)
 	}
 }
+
+// Whoever joined while the person was out, in a row that then merged into an earlier
+// one, fails with that: the welcome was of before.
+func TestJoinedWhileOutThenMergedAndFailed(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	ctx := t.Context()
+	first := f.adopted(ch1, mb1)
+	f.apply(f.event(chat.PolledClosed(ch1, time.Now())))
+	fl := f.lease(first)
+	must(t, f.WrapUp(ctx, fl))
+	_, err := f.Finish(ctx, fl, 0)
+	must(t, err)
+	second := f.live(ann, ch2, mb2)
+	f.exec(`UPDATE messages SET status = 'delivered', message_sid = $1, index = 0, sending_at = now(), twilio_at = now(), body_at = now() WHERE purpose = 'welcome'`, im(50))
+	f.apply(f.event(chat.PolledParticipantRemoved(ch2, mb2, time.Now())))
+	r, err := f.RecordSignup(ctx, f.signup(ann))
+	must(t, err)
+	lease := f.lease(second)
+	must(t, f.Decide(ctx, lease, []chat.Decision{{SignupID: r.SignupID, Outcome: chat.Joined}}, false))
+	if err := f.SaveSID(ctx, lease, chat.Found{SID: ch1}); !errors.Is(err, chat.ErrHeld) {
+		t.Fatal(err)
+	}
+	must(t, f.Merge(ctx, lease, ch1))
+	must(t, f.FailConversation(ctx, f.lease(first), 50416, "held by another system"))
+	if got, want := one[string](f, `SELECT string_agg(outcome, ', ' ORDER BY decided_at) FROM signup_outcomes`), "admitted, failed"; got != want {
+		t.Errorf("the sign-ups are %s, want %s", got, want)
+	}
+}

@@ -38,12 +38,20 @@ func (s *Store) applyParked(ctx context.Context, tx pgx.Tx, sid chat.Conversatio
 	return a.finish(ctx)
 }
 
-// obeyParked does what the person says in the events that wait for sid, before those
-// are applied: the row whose they are going to be may have long to wait, and others
-// send to the person meanwhile.
-func (s *Store) obeyParked(ctx context.Context, tx pgx.Tx, row eventRow, sid chat.ConversationSID) error {
+// parkedFor is how long events wait for a pending row, which is going to meet their
+// conversation, until it is seen whether it is still there.
+const parkedFor = 10 * time.Minute
+
+// leaveParked leaves the events that wait for sid to the pending row whose they are
+// going to be. It may have long to wait, and others send to the person meanwhile, so
+// what the person says in them is done at once.
+func (s *Store) leaveParked(ctx context.Context, tx pgx.Tx, row eventRow, sid chat.ConversationSID) error {
 	parked, err := parkedEvents(ctx, tx, sid)
-	if err != nil {
+	if err != nil || len(parked) == 0 {
+		return err
+	}
+	const q = `/* store.leaveParked */ UPDATE events SET sweep_at = now() + $2::interval WHERE id = $1`
+	if _, err := tx.Exec(ctx, q, parked[0].ID, parkedFor); err != nil {
 		return err
 	}
 	a := applier{Store: s, tx: tx}

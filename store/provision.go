@@ -113,8 +113,7 @@ func queueFailSignups(b *pgx.Batch, conversation uuid.UUID) {
 		FROM conversations c
 		WHERE c.id = $1 AND c.state = 'failed' AND o.outcome IN ('admitted', 'joined')
 			AND o.signup_id = ANY (ARRAY(SELECT id FROM signups WHERE conversation_id = ANY ` + members + `))
-			AND NOT ` + served + `
 			AND (o.decided_at > (SELECT max(live_at) FROM conversations WHERE id = ANY ` + members + `)
-				OR NOT EXISTS (SELECT FROM messages WHERE conversation_id = $1 AND purpose = 'welcome' AND message_sid IS NOT NULL))`
+				OR NOT ` + served + ` AND NOT EXISTS (SELECT FROM messages WHERE conversation_id = $1 AND purpose = 'welcome' AND message_sid IS NOT NULL))`
 	b.Queue(q, conversation)
 }

@@ -128,7 +128,8 @@ INSERT INTO opt_outs SELECT * FROM {live}.opt_outs
 UPDATE opt_outs o SET cleared_at = NULL, cleared_via = ''
 	WHERE cleared_via = 'text' AND cleared_at <> since
 		AND EXISTS (SELECT FROM {live}.opt_outs s WHERE s.phone_hmac = o.phone_hmac AND s.since = o.cleared_at
-			AND s.heard_by <> '' AND s.heard_by NOT IN (SELECT message_sid FROM forgotten));
+			AND s.heard_by <> '' AND s.heard_by NOT IN (SELECT message_sid FROM forgotten)
+			AND s.heard_by NOT IN (SELECT message_sid FROM {live}.events WHERE applied_at IS NULL));
 ANALYZE conversations, messages, receipts, forgotten;
 `
 

@@ -78,17 +78,21 @@ func TestRehearse(t *testing.T) {
 	}
 }
 
-// What a text says that waits for its row is obeyed, and nothing else of it counts.
-func TestReplayOfAParkedStop(t *testing.T) {
+// What texts say that wait for their row is obeyed, and nothing else of them counts.
+func TestReplayOfParkedKeywords(t *testing.T) {
 	t.Parallel()
-	f := newFixture(t)
-	f.conversation(ann)
-	f.apply(f.text(ch1, mb1, ann, 0, "STOP"))
-	must(t, f.AdoptConversation(t.Context(), chat.Adoption{SID: ch1, Participant: chat.RemoteParticipant{SID: mb1, Address: ann, ProxyAddress: sender}}))
-	if !one[bool](f, optedOut) {
-		t.Error("a STOP is not obeyed while its conversation waits for its row")
+	for _, texts := range [][]string{{"STOP"}, {"START"}, {"STOP", "START"}, {"STOP", "START", "STOP"}} {
+		f := newFixture(t)
+		f.conversation(ann)
+		for i, body := range texts {
+			f.apply(f.text(ch1, mb1, ann, i, body))
+		}
+		must(t, f.AdoptConversation(t.Context(), chat.Adoption{SID: ch1, Participant: chat.RemoteParticipant{SID: mb1, Address: ann, ProxyAddress: sender}}))
+		if got, want := one[bool](f, optedOut), texts[len(texts)-1] == "STOP"; got != want {
+			t.Errorf("%v: opted out: %t, want %t", texts, got, want)
+		}
+		f.replaysAlike()
 	}
-	f.replaysAlike()
 }
 
 // A participant or a conversation was said to be gone and was found again: applied

@@ -77,10 +77,10 @@ func (s *Store) Reopen(ctx context.Context, lease chat.Lease) (reopened bool, er
 }
 
 // reopenRow makes a row pending again. Who takes part at Twilio is looked up anew.
-// What staff wrote and the row's end kept from leaving leaves now, and so do the
-// bot's answers, if they are still answers; the welcome is seen to by whoever makes the row active. If another row
-// had taken its sign-ups over, and has closed, it takes that one's in turn; while a
-// text of that one's may have left, chat.ErrInTheDark.
+// What staff and the bot wrote and the row's end kept from leaving leaves now, unless
+// it is too old to be an answer; the welcome is seen to by whoever makes the row
+// active. If another row had taken its sign-ups over, and has closed, it takes that
+// one's in turn; while a text of that one's may have left, chat.ErrInTheDark.
 func reopenRow(ctx context.Context, tx pgx.Tx, conversation uuid.UUID) error {
 	const taken = `/* store.reopenRow */
 		SELECT merged_into, EXISTS (SELECT FROM messages WHERE conversation_id = merged_into AND status = 'sending')
@@ -107,7 +107,7 @@ func reopenRow(ctx context.Context, tx pgx.Tx, conversation uuid.UUID) error {
 	}
 	const again = `/* store.reopenRow */
 		UPDATE messages m SET status = 'queued', reason = '' WHERE m.conversation_id = $1
-			AND (m.purpose = 'agent' OR m.purpose = 'reply' AND m.created_at > now() - $2::interval) AND ` + undone
+			AND m.purpose IN ('agent', 'reply') AND m.created_at > now() - $2::interval AND ` + undone
 	_, err = tx.Exec(ctx, again, conversation, chat.ReplyAge)
 	return err
 }

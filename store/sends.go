@@ -144,16 +144,18 @@ func (s *Store) Requeue(ctx context.Context, lease chat.Lease, message uuid.UUID
 func (s *Store) RefuseSend(ctx context.Context, lease chat.Lease, message uuid.UUID, code int, reason string) error {
 	return s.locked(ctx, "refuse send", lease, func(tx pgx.Tx) error {
 		const q = `/* store.RefuseSend */
-			UPDATE messages SET status = 'failed', error_code = $2, reason = $3 WHERE id = $1 AND status = 'sending' RETURNING sending_at`
-		var posted time.Time // what the person says after that, Twilio did not know
-		refused, err := optional(tx.QueryRow(ctx, q, message, code, reason).Scan(&posted))
-		if err != nil || !refused || code != optedOutCode {
+			UPDATE messages SET status = 'failed', error_code = $2, reason = $3 WHERE id = $1 AND status = 'sending'`
+		if _, err := tx.Exec(ctx, q, message, code, reason); err != nil || code != optedOutCode {
 			return err
 		}
+		// The text itself may have arrived by an earlier post; the refusal counts all the
+		// same, as of the post, since a START may have come while it was under way.
 		const whose = `/* store.RefuseSend */
-			SELECT coalesce(k.phone, '') FROM conversations c JOIN customers k ON k.id = c.customer_id WHERE c.id = $1`
+			SELECT coalesce(k.phone, ''), coalesce(m.sending_at, now())
+			FROM messages m JOIN conversations c ON c.id = m.conversation_id JOIN customers k ON k.id = c.customer_id WHERE m.id = $1`
 		var phone chat.Phone
-		if err := tx.QueryRow(ctx, whose, lease.ConversationID).Scan(&phone); err != nil {
+		var posted time.Time
+		if err := tx.QueryRow(ctx, whose, message).Scan(&phone, &posted); err != nil {
 			return err
 		}
 		return s.optOut(ctx, tx, phone, posted.Truncate(time.Second), "receipt", "") // heard by no message, and told by no event

@@ -58,3 +58,23 @@ func TestStartDuringARefusedCall(t *testing.T) {
 		t.Error("opted out by a call that began before the START")
 	}
 }
+
+// The first post had no answer, but had left; the second is refused since the person
+// has said STOP. That counts, though a webhook has told of the first meanwhile.
+func TestRefusedAfterItsTwinIsTold(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	id := f.live(ann, ch1, mb1)
+	lease, welcome := f.lease(id), f.welcomeOf(id)
+	f.posting(lease)
+	must(t, f.Requeue(t.Context(), lease, welcome, true))
+	f.posting(lease)
+	f.apply(chat.PolledMessage(ch1, chat.RemoteMessage{SID: im(0), OurID: welcome, Author: "bot", Body: "Welcome", At: time.Now()}))
+	must(t, f.RefuseSend(t.Context(), lease, welcome, 21610, "the person has said STOP"))
+	if !one[bool](f, optedOut) {
+		t.Error("nobody heard the STOP")
+	}
+	if got := one[string](f, `SELECT status FROM messages WHERE id = $1`, welcome); got != "accepted" {
+		t.Errorf("the text that arrived is %s", got)
+	}
+}

@@ -10,19 +10,14 @@ import (
 	"textme/chat"
 )
 
-// sweepBatch bounds one sweep; the next one takes the rest. sweepRarest is how long
-// parked events wait at most to be swept again.
-const (
-	sweepBatch  = 500
-	sweepRarest = 10 * time.Minute
-)
+// sweepBatch bounds one sweep; the next one takes the rest.
+const sweepBatch = 500
 
 // WakeForgotten enqueues jobs for conversations with work left whose lease has
 // run out or whose job is overdue by age, and for conversations at Twilio whose
 // events are parked longer than age. It notes that it did, so that the next
-// sweep gives the jobs the same time again, and up to sweepRarest where events are
-// parked for long: as long as Twilio does not answer, their job tries again by
-// itself, and a row that is to take them may have to wait.
+// sweep gives the jobs the same time again, and twice the time where events are
+// parked: as long as Twilio does not answer, their job tries again by itself.
 func (s *Store) WakeForgotten(ctx context.Context, age time.Duration) (woken int, err error) {
 	err = s.tx(ctx, "wake forgotten", func(tx pgx.Tx) error {
 		const asleep = `/* store.WakeForgotten */
@@ -36,14 +31,14 @@ func (s *Store) WakeForgotten(ctx context.Context, age time.Duration) (woken int
 			return err
 		}
 		const parked = `/* store.WakeForgotten */
-			UPDATE events SET swept_at = now() WHERE id IN (
+			UPDATE events SET sweep_at = now() + (now() - received_at) WHERE id IN (
 				SELECT id FROM events
 				WHERE id IN (SELECT DISTINCT ON (conversation_sid) id FROM events
 						WHERE applied_at IS NULL AND error = '' AND conversation_sid <> '' ORDER BY conversation_sid, received_at, id)
-					AND received_at < now() - $1::interval AND coalesce(swept_at < now() - least(swept_at - received_at, $3::interval), true)
+					AND greatest(received_at + $1::interval, sweep_at) < now()
 				LIMIT $2 FOR NO KEY UPDATE SKIP LOCKED)
 			RETURNING conversation_sid`
-		sids, err := collect[chat.ConversationSID](ctx, tx, parked, age, sweepBatch, sweepRarest)
+		sids, err := collect[chat.ConversationSID](ctx, tx, parked, age, sweepBatch)
 		if err != nil {
 			return err
 		}

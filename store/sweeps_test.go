@@ -38,19 +38,18 @@ func TestSweepWakesOnce(t *testing.T) {
 func TestSweepOfParkedEvents(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {
-		age, swept time.Duration // swept when it was how old; 0: never
-		want       bool
+		age  time.Duration
+		next time.Duration // until it is to be seen to; 0: never seen to
+		want bool
 	}{
-		"new":                      {20 * time.Second, 0, false},
-		"never seen to":            {40 * time.Second, 0, true},
-		"seen to lately":           {10 * time.Minute, 6 * time.Minute, false},
-		"seen to when half as old": {10 * time.Minute, 4 * time.Minute, true},
-		"old, seen to a while ago": {6 * time.Hour, 6*time.Hour - 11*time.Minute, true},
-		"old, seen to lately":      {6 * time.Hour, 6*time.Hour - 9*time.Minute, false},
+		"new":            {20 * time.Second, 0, false},
+		"never seen to":  {40 * time.Second, 0, true},
+		"seen to lately": {10 * time.Minute, time.Second, false},
+		"its time":       {10 * time.Minute, -time.Second, true},
 	} {
 		f := newFixture(t)
 		f.apply(f.text(ch1, mb1, ann, 0, "whose?"))
-		f.exec(`UPDATE events SET received_at = now() - $1::interval, swept_at = now() - $1::interval + nullif($2, interval '0')`, tt.age, tt.swept)
+		f.exec(`UPDATE events SET received_at = now() - $1::interval, sweep_at = now() + nullif($2, interval '0')`, tt.age, tt.next)
 		f.apply(f.text(ch1, mb1, ann, 1, "and this?"))
 		f.exec(`UPDATE events SET received_at = received_at - $1::interval WHERE message_sid = $2`, tt.age-time.Second, im(1))
 		f.jobs = nil
@@ -65,5 +64,38 @@ func TestSweepOfParkedEvents(t *testing.T) {
 		if diff := cmp.Diff(want, f.jobs); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", name, diff)
 		}
+	}
+}
+
+// An outage of a day does not breed a job every few minutes: those that there are try
+// again by themselves. Where a row of ours is going to take the events, and may fail
+// to, it is looked at more often.
+func TestSweepsOfADay(t *testing.T) {
+	t.Parallel()
+	day := func(f *fixture, each func()) (adoptions int) {
+		f.jobs = nil
+		for range 24 * 6 {
+			f.exec(`UPDATE events SET received_at = received_at - interval '601 seconds', sweep_at = sweep_at - interval '601 seconds'`)
+			_, err := f.WakeForgotten(t.Context(), 30*time.Second)
+			must(t, err)
+			each()
+		}
+		for _, j := range f.jobs {
+			if _, ok := j.(chat.AdoptJob); ok {
+				adoptions++
+			}
+		}
+		return adoptions
+	}
+	f := newFixture(t)
+	f.apply(f.text(ch1, mb1, ann, 0, "whose?"))
+	if n := day(f, func() {}); n > 10 {
+		t.Errorf("%d jobs, want at the most 10", n)
+	}
+	f.conversation(ann)
+	ad := chat.Adoption{SID: ch1, Participant: chat.RemoteParticipant{SID: mb1, Address: ann, ProxyAddress: sender}}
+	must(t, f.AdoptConversation(t.Context(), ad))
+	if n := day(f, func() { must(t, f.AdoptConversation(t.Context(), ad)) }); n < 100 {
+		t.Errorf("%d jobs for a pending row, want about one in ten minutes", n)
 	}
 }

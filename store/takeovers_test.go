@@ -180,7 +180,8 @@ func TestReopenWhileTheOpenHeirIsInTheDark(t *testing.T) {
 	}
 }
 
-// What staff wrote in a row that was closed on a wrong list and brought back leaves.
+// What staff wrote in a row that was closed on a wrong list and brought back leaves,
+// unless that is too long ago to be an answer.
 func TestAgentsTextInARowBroughtBack(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
@@ -190,6 +191,8 @@ func TestAgentsTextInARowBroughtBack(t *testing.T) {
 	second := f.adopted(ch2, mb2)
 	f.exec(`INSERT INTO messages (id, conversation_id, direction, purpose, author, body, status)
 		VALUES (gen_random_uuid(), $1, 'out', 'agent', 'sam', 'I can help', 'queued')`, second)
+	f.exec(`INSERT INTO messages (id, conversation_id, direction, purpose, author, body, status, created_at)
+		VALUES (gen_random_uuid(), $1, 'out', 'agent', 'sam', 'We close at five today', 'queued', now() - interval '1 day')`, second)
 	lease := f.lease(first)
 	reopened, err := f.Reopen(ctx, lease)
 	must(t, err)
@@ -197,7 +200,7 @@ func TestAgentsTextInARowBroughtBack(t *testing.T) {
 		t.Fatal("not reopened")
 	}
 	must(t, f.Merge(ctx, lease, ch2))
-	if got := one[string](f, `SELECT status || ' ' || reason FROM messages WHERE purpose = 'agent'`); got != "queued " {
-		t.Errorf("the text is %s", got)
+	if got, want := one[string](f, `SELECT string_agg(status, ', ' ORDER BY created_at) FROM messages WHERE purpose = 'agent'`), "cancelled, queued"; got != want {
+		t.Errorf("the texts are %s, want %s", got, want)
 	}
 }
