@@ -5,7 +5,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"hash/fnv"
 	"maps"
 	"net/http"
 	"regexp"
@@ -13,7 +12,6 @@ import (
 	"strconv"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -65,53 +63,75 @@ const settingUp = 60
 // and before and after each call to Twilio, one after another, while somebody
 // lives through all there is: texting first, signing up, STOP and START, being
 // closed, taken out and deleted by others. Which points there are is found by
-// letting it happen undisturbed; so none can be forgotten.
+// letting it happen; so none can be forgotten.
 //
-// STORM_FAILPOINTS is how many of them are visited, each by a number of its own;
-// with more than there are it goes round. Most of a visit is waiting, so that
-// STORM_LANES storms of their own divide them, as far as -parallel lets them.
+// STORM_FAILPOINTS is how many lives there are, each of a number of its own; with
+// STORM_EACH, there are no more when the service has died so often at each point that
+// undisturbed lives reach, and if it has not, the test fails. Most of a life is
+// waiting, so that STORM_LANES storms divide them, as far as -parallel lets them.
 func TestStormFailpoints(t *testing.T) {
-	visits, lanes := size("STORM_FAILPOINTS", 16), size("STORM_LANES", 2)
-	var order []string
+	lanes := size("STORM_LANES", 2)
+	v := &visits{seed: stormSeed(), each: size("STORM_EACH", 0), most: size("STORM_FAILPOINTS", 16), points: map[string]*visited{}}
 	if !t.Run("points", func(t *testing.T) {
 		f := newFailpoints(t)
-		f.live(0)
-		points := slices.DeleteFunc(slices.Sorted(maps.Keys(f.points())), atStart.MatchString)
-		t.Logf("%d points: %s", len(points), strings.Join(points, ", "))
-		slices.SortFunc(points, func(a, b string) int { return int(shuffled(a, f.s.seed)) - int(shuffled(b, f.s.seed)) })
-		order = points
-	}) || len(order) == 0 { // not chosen by -run
+		for i := range undisturbed {
+			f.arm()
+			f.live(i)
+			v.see(f.points(), "")
+		}
+		t.Logf("%d points: %s", len(v.points), strings.Join(slices.Sorted(maps.Keys(v.points)), ", "))
+	}) || len(v.points) == 0 { // not chosen by -run
 		return
 	}
-	var killed atomic.Int64
-	t.Run("visits", func(t *testing.T) {
+	t.Run("lives", func(t *testing.T) {
 		for lane := range lanes {
 			t.Run(strconv.Itoa(lane), func(t *testing.T) {
 				t.Parallel()
-				f := newFailpoints(t)
-				for i := lane; i < visits; i += lanes {
-					point := order[i%len(order)]
-					f.arm(point)
-					if f.live(i) {
-						killed.Add(1)
-					}
-					if t.Failed() {
-						t.Fatalf("after a kill at %s", point)
-					}
+				for more := true; more && !t.Failed(); {
+					t.Run("storm", func(t *testing.T) { more = v.storm(t) })
 				}
 			})
 		}
 	})
-	if int(killed.Load()) < visits/2 {
-		t.Errorf("only %d of %d points were reached", killed.Load(), visits)
+	died, text, enough := v.summary()
+	t.Log(text)
+	if !enough || died < v.lives/2 {
+		t.Errorf("that is too seldom: %d of %d, and at each point %d wanted", died, v.lives, v.each)
 	}
-	t.Logf("killed at %d of %d points", killed.Load(), visits)
+}
+
+// undisturbed lives tell which points there are.
+const undisturbed = 3
+
+// livesEach is how many people one storm takes: everybody is polled, so that the
+// last of many would wait long.
+const livesEach = 50
+
+// storm lets some people live in a storm of their own and reports whether there are
+// more.
+func (v *visits) storm(t *testing.T) (more bool) {
+	f := newFailpoints(t)
+	for range livesEach {
+		life, point, rare, ok := v.next()
+		if !ok {
+			return false
+		}
+		t.Logf("life %d: the service dies %s", life, point)
+		f.arm(append(rare, point)...)
+		died := f.live(life)
+		v.see(f.points(), died)
+		v.done(point)
+		if t.Failed() {
+			t.Fatalf("after a kill %s", died)
+		}
+	}
+	return true
 }
 
 // newFailpoints makes a storm that can be killed anywhere, and is not yet.
 func newFailpoints(t *testing.T) *failpoints {
 	t.Helper()
-	f := &failpoints{seen: map[string]int{}}
+	f := &failpoints{reached: map[string]int{}}
 	f.s = newStorm(t, func(opts *twiliosim.Options, env map[string]string) {
 		opts.Ledger, opts.Fault = true, f.calls
 		env["WELCOME_EVERY"], env["BOT_SCRIPT"] = "off", "../../bot/scripts/default.txt"
@@ -122,71 +142,69 @@ func newFailpoints(t *testing.T) *failpoints {
 	return f
 }
 
-// atStart are points of the set-up and not of somebody's life, and those of
-// River's own work, which nobody's life depends on.
-var atStart = regexp.MustCompile(`Configuration|store\.(?:CheckKey|CreateSource|Prune\w+)\b| ` + unlabelled + `$`)
-
-func shuffled(text string, seed uint64) uint32 {
-	h := fnv.New32a()
-	fmt.Fprint(h, seed, text)
-	return h.Sum32() >> 2
-}
-
 // failpoints are the places in which the service can be killed.
 type failpoints struct {
 	s *storm
 
-	mu    sync.Mutex
-	seen  map[string]int
-	armed string
-	hit   bool
-	dead  chan struct{} // closed when both replicas run again
+	mu      sync.Mutex
+	reached map[string]int  // in this life
+	armed   map[string]bool // where the service is to die
+	died    string          // where it has, once
+	alive   chan struct{}   // closed when both replicas run again
 }
 
-// arm chooses where the service dies next, "" for nowhere, and reports whether
-// it has died where it was to.
-func (f *failpoints) arm(point string) (hit bool) {
-	f.mu.Lock()
-	dead := f.dead
-	f.mu.Unlock()
-	if dead != nil {
-		<-dead
-	}
+// arm begins a life in which the service is to die at whichever of the points comes
+// first, or nowhere.
+func (f *failpoints) arm(points ...string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	hit = f.hit
-	f.armed, f.hit, f.dead = point, false, nil
-	if point != "" {
-		f.s.t.Logf("next the service dies %s", point)
+	f.reached, f.armed, f.died, f.alive = map[string]int{}, map[string]bool{}, "", nil
+	for _, point := range points {
+		f.armed[point] = true
 	}
-	return hit
 }
 
+// disarm keeps the service alive from now on, and says where it has died.
+func (f *failpoints) disarm() (died string) {
+	f.mu.Lock()
+	f.armed = nil
+	died, alive := f.died, f.alive
+	f.mu.Unlock()
+	if alive != nil {
+		<-alive
+	}
+	return died
+}
+
+// points are those that were reached in this life.
 func (f *failpoints) points() map[string]int {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return maps.Clone(f.seen)
+	return maps.Clone(f.reached)
 }
 
-// reach notes a point and reports whether the service is to die there, once.
+// reach notes a point and reports whether the service is to die there.
 func (f *failpoints) reach(point string) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.seen[point]++
-	if point != f.armed || f.hit {
+	f.reached[point]++
+	if !f.armed[point] {
 		return false
 	}
-	f.hit, f.dead = true, make(chan struct{})
+	f.armed, f.died, f.alive = nil, point, make(chan struct{})
 	return true
 }
 
 // die kills both replicas and starts them again.
 func (f *failpoints) die() {
+	f.mu.Lock()
+	alive := f.alive
+	f.mu.Unlock()
 	for i := range f.s.replicas {
 		must(f.s.t, f.s.replicas[i].Load().cmd.Process.Kill())
 	}
 	go func() {
-		defer close(f.dead)
+		defer close(alive)
 		for i := range f.s.replicas {
 			r := f.s.replicas[i].Load()
 			<-r.ended
@@ -236,8 +254,8 @@ func (d *deaf) Write(p []byte) (int, error) { return len(p), nil }
 func (d *deaf) WriteHeader(int)             {}
 
 // live lets the i-th person live through everything and compares what is known
-// of them in the end. It reports whether the service has died meanwhile.
-func (f *failpoints) live(i int) (died bool) {
+// of them in the end. It returns where the service has died meanwhile, "" for nowhere.
+func (f *failpoints) live(i int) (died string) {
 	s := f.s
 	s.t.Helper()
 	sc := &scenario{phone: number(i)}
@@ -279,7 +297,7 @@ func (f *failpoints) live(i int) (died bool) {
 	act("is deleted by others")
 	act("signs up")
 	s.eventually("the next row is live", func() bool { return s.isBound(sc.phone) })
-	died = f.arm("") // whatever comes now comes to an end
+	died = f.disarm() // whatever comes now comes to an end
 	s.settled(settleTime)
 	if broken := s.facts().broken(sc.phone); len(broken) > 0 {
 		s.t.Errorf("%s:\n\t%s\nhistory: %v", sc.phone, strings.Join(broken, "\n\t"), sc.history)
