@@ -60,14 +60,22 @@ func (s *Service) Advance(ctx context.Context, conversation uuid.UUID) error {
 
 // step does everything that can be done now, in this order: nobody is texted
 // before their sign-up is decided and before what they have said is heard, and
-// nothing is answered past a hole.
+// nothing is answered past a hole. An answer that has to wait keeps nothing else from
+// being sent.
 func (s *Service) step(ctx context.Context, c *Conversation) error {
-	for _, do := range []func(context.Context, *Conversation) error{s.admit, s.provision, s.listen, s.reply, s.send} {
+	for _, do := range []func(context.Context, *Conversation) error{s.admit, s.provision, s.listen} {
 		if err := do(ctx, c); err != nil {
 			return err
 		}
 	}
-	return nil
+	answered := s.reply(ctx, c)
+	if waits := (Snooze{}); answered != nil && !errors.As(answered, &waits) {
+		return answered
+	}
+	if err := s.send(ctx, c); err != nil {
+		return sooner(answered, err)
+	}
+	return answered
 }
 
 // LongestRetry is the longest that the queue waits before it tries a failed job

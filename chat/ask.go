@@ -42,9 +42,15 @@ func (s *Service) askMessages(ctx context.Context, done *PollDone, compare bool)
 	if err != nil {
 		return err
 	}
+	var transcript []TranscriptMessage
+	if compare {
+		if transcript, err = s.store.Transcript(ctx, done.ConversationID, after, known); err != nil {
+			return err
+		}
+	}
 	var news []RemoteMessage
 	for _, m := range texts {
-		if m.Index > known || m.Edited() {
+		if m.Edited() || !slices.Contains(transcript, TranscriptMessage{m.SID, m.Index}) {
 			news = append(news, m)
 		}
 	}
@@ -55,19 +61,12 @@ func (s *Service) askMessages(ctx context.Context, done *PollDone, compare bool)
 	if len(texts) > 0 {
 		done.GapsChecked = max(known, texts[len(texts)-1].Index)
 	}
-	if !compare {
-		return nil
-	}
-	return s.askMissing(ctx, done.Poll, after, known, texts)
+	return s.askMissing(ctx, done.Poll, transcript, texts)
 }
 
 // askMissing looks for each message of the transcript that Twilio's list does not
-// have: the list may be behind.
-func (s *Service) askMissing(ctx context.Context, p Poll, after, through int, listed []RemoteMessage) error {
-	transcript, err := s.store.Transcript(ctx, p.ConversationID, after, through)
-	if err != nil {
-		return err
-	}
+// have: the list may be behind, or the conversation gone with all of them.
+func (s *Service) askMissing(ctx context.Context, p Poll, transcript []TranscriptMessage, listed []RemoteMessage) error {
 	for _, m := range transcript {
 		if slices.ContainsFunc(listed, func(other RemoteMessage) bool { return other.SID == m.SID }) {
 			continue
@@ -76,10 +75,19 @@ func (s *Service) askMissing(ctx context.Context, p Poll, after, through int, li
 			return err
 		}
 		_, err := s.twilio.FetchMessage(ctx, p.SID, m.SID)
-		if isGone(err) {
-			err = s.tell(ctx, PolledMessageRemoved(p.SID, m, s.now()))
+		switch {
+		case err == nil:
+			continue
+		case !isGone(err):
+			return err
 		}
-		if err != nil {
+		if err := s.afford(ctx); err != nil {
+			return err
+		}
+		if _, err := s.twilio.FetchConversation(ctx, string(p.SID)); err != nil {
+			return err
+		}
+		if err := s.tell(ctx, PolledMessageRemoved(p.SID, m, s.now())); err != nil {
 			return err
 		}
 	}

@@ -65,29 +65,37 @@ func TestMappingDue(t *testing.T) {
 	}
 }
 
-// list is a store and a Twilio whose list of messages lags behind.
+// list is a store, and a Twilio whose list of messages lags behind.
 type list struct {
 	Store
 	Twilio
+	gone bool // the whole conversation
 	told []Event
 }
 
 func (l *list) Transcript(context.Context, uuid.UUID, int, int) ([]TranscriptMessage, error) {
-	return []TranscriptMessage{{"IM1", 1}, {"IM2", 2}, {"IM3", 3}}, nil
+	return []TranscriptMessage{{"IM1", 1}, {"IM3", 3}, {"IM4", 4}}, nil
 }
 
 func (l *list) MessagesAfter(context.Context, ConversationSID, int) ([]RemoteMessage, error) {
-	return []RemoteMessage{{SID: "IM1", Index: 1}}, nil
+	return []RemoteMessage{{SID: "IM1", Index: 1}, {SID: "IM2", Index: 2}}, nil
 }
 
 func (l *list) FetchMessage(_ context.Context, _ ConversationSID, m MessageSID) (RemoteMessage, error) {
 	switch m {
-	case "IM2":
-		return RemoteMessage{SID: m}, nil
 	case "IM3":
+		return RemoteMessage{SID: m}, nil
+	case "IM4":
 		return RemoteMessage{}, &TwilioError{Code: 20404, Status: 404, Err: errors.New("gone")}
 	}
 	return RemoteMessage{}, errors.New("the list has it")
+}
+
+func (l *list) FetchConversation(context.Context, string) (RemoteConversation, error) {
+	if l.gone {
+		return RemoteConversation{}, &TwilioError{Code: 20404, Status: 404, Err: errors.New("gone")}
+	}
+	return RemoteConversation{}, nil
 }
 
 func (l *list) ApplyEvents(_ context.Context, events []Event) ([]Result, error) {
@@ -95,25 +103,25 @@ func (l *list) ApplyEvents(_ context.Context, events []Event) ([]Result, error) 
 	return nil, nil
 }
 
-// A message is deleted if Twilio says so when asked for it, not if a list that may be
-// behind has not got it.
-func TestDeletionsAreConfirmed(t *testing.T) {
+// Compared with Twilio's list, a text is found that an earlier list had not got yet,
+// and one that is deleted, if Twilio says so when asked for it: the list may be behind.
+// Where the conversation is gone, that is what there is to tell.
+func TestCompareMessages(t *testing.T) {
 	t.Parallel()
-	l := &list{}
-	s := New(l, l, Options{}, time.Now, slog.New(slog.DiscardHandler))
-	must := func(err error) {
-		if err != nil {
-			t.Fatal(err)
+	for _, gone := range []bool{false, true} {
+		l := &list{gone: gone}
+		s := New(l, l, Options{}, time.Now, slog.New(slog.DiscardHandler))
+		err := s.askMessages(t.Context(), &PollDone{Poll: Poll{SID: "CH1", GapsChecked: 4}}, true)
+		want := []string{MessageAdded + " IM2"}
+		if !gone {
+			want = append(want, MessageRemoved+" IM4")
 		}
-	}
-	must(s.askMessages(t.Context(), &PollDone{Poll: Poll{SID: "CH1", GapsChecked: 3}}, true))
-	var removed []MessageSID
-	for _, e := range l.told {
-		if e.Type == MessageRemoved {
-			removed = append(removed, e.Message.SID)
+		var told []string
+		for _, e := range l.told {
+			told = append(told, e.Type+" "+string(e.Message.SID))
 		}
-	}
-	if diff := cmp.Diff([]MessageSID{"IM3"}, removed); diff != "" {
-		t.Errorf("removed (-want +got):\n%s", diff)
+		if diff := cmp.Diff(want, told); diff != "" || isGone(err) != gone {
+			t.Errorf("gone %t: %v, told (-want +got):\n%s", gone, err, diff)
+		}
 	}
 }

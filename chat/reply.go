@@ -102,7 +102,7 @@ func (s *Service) holdBack(b *Burst, checked int) (waiting bool, err error) {
 		return false, nil
 	}
 	if n == 0 {
-		// Whichever clock is wrong, it must not be waited for.
+		// A clock that is wrong by more than that is not waited for, whichever it is.
 		if age := s.now().Sub(b.Texts[0].At).Abs(); age < listLag {
 			return false, Snooze{After: max(time.Second, age), Why: "Twilio's list is behind its webhooks"}
 		}

@@ -17,6 +17,7 @@ type talk struct {
 	bursts []Burst         // as asked for, one after another
 	list   []RemoteMessage // what Twilio has, to be asked for once
 	turns  []Turn
+	sends  int // looks for texts to send
 }
 
 func (t *talk) Burst(context.Context, Conversation) (Burst, error) {
@@ -31,6 +32,11 @@ func (t *talk) MessagesAfter(context.Context, ConversationSID, int) ([]RemoteMes
 
 func (t *talk) ApplyEvents(context.Context, []Event) ([]Result, error) { return nil, nil }
 func (t *talk) SaveHeard(context.Context, Lease, time.Time, int) error { return nil }
+func (t *talk) Unsent(context.Context, Conversation) ([]Outgoing, error) {
+	t.sends++
+	return nil, nil
+}
+
 func (t *talk) FinishTurn(_ context.Context, _ Lease, turn Turn) error {
 	t.turns = append(t.turns, turn)
 	return nil
@@ -90,5 +96,21 @@ func TestReplyAndHoles(t *testing.T) {
 				t.Errorf("answered through and checked through:\n%s", diff)
 			}
 		})
+	}
+}
+
+// While an answer waits for Twilio's list, what others have written is sent.
+func TestWaitingAnswerHoldsNothingUp(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
+	behind := Burst{Texts: []CustomerText{{Index: 3, Body: "hello", At: now}}}
+	f := &talk{bursts: []Burst{behind, behind}}
+	s := New(f, f, Options{}, func() time.Time { return now }, slog.New(slog.DiscardHandler))
+	err := s.step(t.Context(), &Conversation{State: Active, SID: "CH1", ParticipantSID: "MB1", Decided: true, HeardAt: now, AnsweredThrough: -1, GapsChecked: -1})
+	if !errors.As(err, new(Snooze)) || len(f.turns) > 0 {
+		t.Errorf("got %v and %d turns, want to come again for the first", err, len(f.turns))
+	}
+	if f.sends != 1 {
+		t.Errorf("looked %d times for texts to send, want once", f.sends)
 	}
 }
