@@ -60,7 +60,7 @@ func (s *Store) AdoptConversation(ctx context.Context, ad chat.Adoption) error {
 				return err
 			}
 			if !free {
-				row := eventRow{ID: was.id, Phone: ad.Participant.Address, ParticipantSID: ad.Participant.SID}
+				row := eventRow{ID: was.id, Phone: ad.Participant.Address, Sender: ad.Participant.ProxyAddress, ParticipantSID: ad.Participant.SID}
 				return s.leaveParked(ctx, tx, row, ad.SID)
 			}
 		}

@@ -32,9 +32,10 @@ func (a *applier) classicMessage(ctx context.Context, _ eventRow, e chat.Event) 
 		return nil
 	}
 	a.become(e, chat.Result{Applied: chat.EventEcho})
-	const q = `/* store.classicMessage */ UPDATE events SET conversation_sid = $2 WHERE id = $1`
-	_, err = a.tx.Exec(ctx, q, e.ID, conversation)
-	return err
+	if !e.AppliedAt.IsZero() {
+		return nil
+	}
+	return a.placeClassic(ctx, e.ID, conversation)
 }
 
 func (a *applier) become(e chat.Event, r chat.Result) {
@@ -44,9 +45,11 @@ func (a *applier) become(e chat.Event, r chat.Result) {
 	a.special[e.ID] = r
 }
 
-// classicPlace reports whether the text was sent to a number of ours, and the open
-// conversation at Twilio that the pair had then, "" for none. It is kept with the
-// event: rows change, and applied again, the event must come to the same.
+// classicPlace reports whether the text was sent to a number of ours, and the
+// conversation at Twilio that brings it as well, "" for none: the open one that the
+// pair had then, or one that still waits for its row and has brought the same STOP or
+// START. It is kept with the event: rows change, and applied again, the event must
+// come to the same.
 func (a *applier) classicPlace(ctx context.Context, e chat.Event) (sender bool, conversation chat.ConversationSID, err error) {
 	if !e.AppliedAt.IsZero() {
 		return true, e.SID, nil
@@ -58,7 +61,22 @@ func (a *applier) classicPlace(ctx context.Context, e chat.Event) (sender bool, 
 					AND c.created_at <= $3 AND (c.closed_at IS NULL OR c.closed_at > $3)
 				ORDER BY c.created_at DESC LIMIT 1), '')`
 	err = a.tx.QueryRow(ctx, q, e.Classic.To, e.Classic.From, e.ReceivedAt).Scan(&sender, &conversation)
+	word := chat.ReadKeyword(e.Classic.Body, true)
+	if err != nil || conversation != "" || word != chat.Stop && word != chat.Start {
+		return sender, conversation, err
+	}
+	const waiting = `/* store.classicPlace */
+		SELECT conversation_sid FROM opt_outs JOIN events ON message_sid = heard_by AND applied_at IS NULL AND error = '' AND conversation_sid <> ''
+		WHERE ` + sameWord + ` LIMIT 1`
+	_, err = optional(a.tx.QueryRow(ctx, waiting, a.sameWord(e, word)...).Scan(&conversation))
 	return sender, conversation, err
+}
+
+// placeClassic keeps with a classic event which conversation brings it as well.
+func (a *applier) placeClassic(ctx context.Context, event uuid.UUID, conversation chat.ConversationSID) error {
+	const q = `/* store.placeClassic */ UPDATE events SET conversation_sid = $2 WHERE id = $1 AND conversation_sid = ''`
+	_, err := a.tx.Exec(ctx, q, event, conversation)
+	return err
 }
 
 // foreignText forgets what was said to a number that is none of ours.
@@ -89,8 +107,9 @@ func (a *applier) obeyClassic(ctx context.Context, e chat.Event, conversation bo
 	}
 	brought := conversation && word == keyword
 	if brought {
-		heard, err := a.heardWord(ctx, e.Classic.From, e.ReceivedAt, keyword)
-		if err != nil || heard {
+		const q = `/* store.obeyClassic */ SELECT EXISTS (SELECT FROM opt_outs WHERE heard_by LIKE 'IM%' AND ` + sameWord + `)`
+		var heard bool
+		if err := a.tx.QueryRow(ctx, q, a.sameWord(e, keyword)...).Scan(&heard); err != nil || heard {
 			return err
 		}
 	}
@@ -120,41 +139,49 @@ const echoWithin = time.Minute
 // isStart tells a START among opt_outs from a STOP.
 const isStart = `(cleared_at IS NOT NULL AND since = cleared_at)`
 
-// heardWord reports whether a conversation has brought the word that a classic
-// webhook tells of as received.
-func (a *applier) heardWord(ctx context.Context, phone chat.Phone, received time.Time, word chat.Keyword) (heard bool, err error) {
-	const q = `/* store.heardWord */
-		SELECT EXISTS (SELECT FROM opt_outs WHERE phone_hmac = $1 AND heard_by LIKE 'IM%' AND since BETWEEN $2 AND $3 AND ` + isStart + ` = $4)`
-	err = a.tx.QueryRow(ctx, q, a.keys.HashPhone(phone), received.Add(-echoWithin), received.Add(echoWithin), word == chat.Start).Scan(&heard)
-	return heard, err
+// sameWord are the STOPs or STARTs of the person and the time of a classic event.
+const sameWord = `phone_hmac = $1 AND since BETWEEN $2 AND $3 AND ` + isStart + ` = $4`
+
+func (a *applier) sameWord(e chat.Event, word chat.Keyword) []any {
+	return []any{a.keys.HashPhone(e.Classic.From), e.ReceivedAt.Add(-echoWithin), e.ReceivedAt.Add(echoWithin), word == chat.Start}
 }
 
-// supersede drops what a classic webhook brought of the STOP or START that is that
-// message: its conversation has brought it now. It is the one nearest in time, and
-// never one of a word that only Twilio knows, for that no conversation brings.
-func (a *applier) supersede(ctx context.Context, phone chat.Phone, at time.Time, word chat.Keyword, by chat.MessageSID) error {
+// supersede drops what a classic webhook brought of the STOP or START that is e's
+// message: its conversation has brought it now. It is the one nearest in time that
+// the conversation may have brought, and never one of a word that only Twilio knows,
+// for that no conversation brings.
+func (a *applier) supersede(ctx context.Context, row eventRow, e chat.Event, word chat.Keyword) error {
 	const q = `/* store.supersede */
-		SELECT o.id, e.payload FROM opt_outs o JOIN events e ON e.message_sid = o.heard_by AND e.type = '` + chat.ClassicMessage + `'
+		SELECT o.id, e.id, e.payload FROM opt_outs o JOIN events e ON e.message_sid = o.heard_by AND e.type = '` + chat.ClassicMessage + `'
 		WHERE phone_hmac = $1 AND e.payload IS NOT NULL AND e.received_at BETWEEN $2 AND $3 AND ` + isStart + ` = $4
 			AND NOT EXISTS (SELECT FROM opt_outs WHERE phone_hmac = $1 AND heard_by = $5)
+			AND (e.conversation_sid = $7 OR e.conversation_sid = ''
+				AND NOT EXISTS (SELECT FROM conversations c WHERE c.conversation_sid = $7 AND c.closed_at <= e.received_at))
 		ORDER BY greatest(e.received_at - $6, $6 - e.received_at)`
-	rows, err := a.tx.Query(ctx, q, a.keys.HashPhone(phone), at.Add(-echoWithin), at.Add(echoWithin), word == chat.Start, by, at)
+	at := saidAt(e.Message)
+	rows, err := a.tx.Query(ctx, q, a.keys.HashPhone(row.Phone), at.Add(-echoWithin), at.Add(echoWithin), word == chat.Start, e.Message.SID, at, e.SID)
 	if err != nil {
 		return err
 	}
-	type optOut struct {
-		ID      uuid.UUID
-		Payload []byte
+	type echo struct {
+		OptOut, Event uuid.UUID
+		Payload       []byte
 	}
-	list, err := pgx.CollectRows(rows, pgx.RowToStructByPos[optOut])
+	list, err := pgx.CollectRows(rows, pgx.RowToStructByPos[echo])
 	if err != nil {
 		return err
 	}
 	for _, o := range list {
-		e, err := a.decode(o.Payload)
-		if err == nil && chat.ReadKeyword(e.Classic.Body, true) == word {
-			return a.unhear(ctx, o.ID)
+		classic, err := a.decode(o.Payload)
+		if err != nil || chat.ReadKeyword(classic.Classic.Body, true) != word || classic.Classic.To != row.Sender {
+			continue
 		}
+		if e.AppliedAt.IsZero() {
+			if err := a.placeClassic(ctx, o.Event, e.SID); err != nil {
+				return err
+			}
+		}
+		return a.unhear(ctx, o.OptOut)
 	}
 	return nil
 }

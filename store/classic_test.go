@@ -255,6 +255,83 @@ func TestLateClassicStartWithoutAConversation(t *testing.T) {
 	}
 }
 
+// adopts makes the conversation that Ann has texted in a row's, or leaves it to her
+// pending row.
+func (f *fixture) adopts() {
+	f.t.Helper()
+	must(f.t, f.AdoptConversation(f.t.Context(), chat.Adoption{SID: ch1, Participant: chat.RemoteParticipant{SID: mb1, Address: ann, ProxyAddress: sender}}))
+}
+
+// Her first texts are words, and both webhooks tell of them before there is a row that
+// has the conversation.
+func TestBothWebhooksBeforeTheRow(t *testing.T) {
+	t.Parallel()
+	retry := func(f *fixture) { f.apply(f.classic(ann, sender, 1, "STOP", "")) } // not answered at first, it comes again
+	for name, tt := range map[string]struct {
+		pending bool // she has signed up
+		come    []func(*fixture)
+		out     bool
+	}{
+		"STOP":         {false, []func(*fixture){func(f *fixture) { f.apply(f.now(0, "STOP")) }, retry, (*fixture).adopts}, true},
+		"STOP, joined": {true, []func(*fixture){retry, func(f *fixture) { f.apply(f.now(0, "STOP")) }, (*fixture).adopts}, true},
+		"STOP and START": {false, []func(*fixture){
+			func(f *fixture) { f.apply(f.ago(15*time.Second, 0, "STOP"), f.ago(8*time.Second, 1, "START")) }, retry, (*fixture).adopts,
+		}, false},
+		"STOP and START, joined": {true, []func(*fixture){
+			func(f *fixture) { f.apply(f.ago(15*time.Second, 0, "STOP")) }, (*fixture).adopts,
+			func(f *fixture) { f.apply(f.ago(8*time.Second, 1, "START")) }, (*fixture).adopts, retry,
+		}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			f := newFixture(t)
+			var lease chat.Lease
+			if tt.pending {
+				_, lease = f.conversation(ann)
+			}
+			for _, do := range tt.come {
+				do(f)
+			}
+			f.replaysAlike()
+			if tt.pending {
+				must(t, f.SaveSID(t.Context(), lease, chat.Found{SID: ch1}))
+				f.activate(lease, ch1, mb1)
+			}
+			f.replaysToTheSame("at last")
+			if got := one[bool](f, optedOut); got != tt.out {
+				t.Errorf("opted out: %t, want %t", got, tt.out)
+			}
+		})
+	}
+}
+
+// A late word of a conversation does not take the place of one that the classic
+// webhook brought, and which that conversation cannot have: it had ended, or the text
+// went to another sender.
+func TestLateWordBesideAnotherClassicOne(t *testing.T) {
+	t.Parallel()
+	const other = "+15005550009"
+	for _, last := range []string{"STOP", "START"} {
+		for _, to := range []chat.Phone{sender, other} {
+			f := newFixture(t)
+			f.live(ann, ch1, mb1)
+			f.exec(`UPDATE conversations SET created_at = now() - interval '1 day'`)
+			f.exec(`INSERT INTO sources SELECT (jsonb_populate_record(s, jsonb_build_object('id', gen_random_uuid(), 'key', 'other', 'sender', '` + other + `'))).* FROM sources s LIMIT 1`)
+			between := map[string]string{"STOP": "START", "START": "STOP"}[last]
+			f.apply(f.ago(20*time.Second, 2, between))
+			if to == sender {
+				f.apply(f.event(chat.Event{Key: chat.EventKey("ended"), Type: chat.ConversationRemoved, SID: ch1, At: time.Now().Add(-10 * time.Second)}))
+			}
+			f.apply(f.classic(ann, to, 3, last, ""))
+			f.apply(f.ago(40*time.Second, 1, last))
+			if got, want := one[bool](f, optedOut), last == "STOP"; got != want {
+				t.Errorf("%s to %s: opted out: %t, want %t", last, to, got, want)
+			}
+			f.replaysAlike()
+		}
+	}
+}
+
 // A STOP that no conversation brings is not taken for the echo of an earlier
 // one, which a START has lifted since.
 func TestSecondClassicStop(t *testing.T) {

@@ -18,6 +18,15 @@ func (f *fixture) adopted(ch chat.ConversationSID, mb chat.ParticipantSID) uuid.
 	return one[uuid.UUID](f, `SELECT id FROM conversations WHERE conversation_sid = $1`, ch)
 }
 
+// signsUp has Ann sign up, and the holder of the lease decide on it.
+func (f *fixture) signsUp(lease chat.Lease, outcome chat.Outcome) chat.Recorded {
+	f.t.Helper()
+	r, err := f.RecordSignup(f.t.Context(), f.signup(ann))
+	must(f.t, err)
+	must(f.t, f.Decide(f.t.Context(), lease, []chat.Decision{{SignupID: r.SignupID, Outcome: outcome}}, false))
+	return r
+}
+
 // welcomeOf is the row's welcome text.
 func (f *fixture) welcomeOf(conversation uuid.UUID) uuid.UUID {
 	f.t.Helper()
@@ -103,11 +112,9 @@ func TestMergeIntoTheRowInheritedFrom(t *testing.T) {
 	// sign-up that comes now is admitted but has no welcome queued.
 	old := f.adopted(ch1, mb1)
 	f.apply(f.text(ch1, mb1, ann, 0, "HOURS"), f.event(chat.PolledParticipantRemoved(ch1, mb1, noon)))
-	r, err := f.RecordSignup(ctx, f.signup(ann))
-	must(t, err)
 	lease := f.lease(old)
-	must(t, f.Decide(ctx, lease, []chat.Decision{{SignupID: r.SignupID, Outcome: chat.Admitted}}, false))
-	_, err = f.GiveBack(ctx, lease, 0, 0)
+	r := f.signsUp(lease, chat.Admitted)
+	_, err := f.GiveBack(ctx, lease, 0, 0)
 	must(t, err)
 	// She texts, Twilio makes ch2, it is adopted and is the heir, which decides anew; its welcome is posted into the dark.
 	heir := f.adopted(ch2, mb2)
@@ -355,10 +362,8 @@ func TestJoinedThenFailed(t *testing.T) {
 	id := f.live(ann, ch1, mb1)
 	f.exec(`UPDATE messages SET status = 'delivered', message_sid = $1, index = 0, twilio_at = now(), body_at = now()`, im(50))
 	f.apply(f.event(chat.PolledParticipantRemoved(ch1, mb1, time.Now())))
-	r, err := f.RecordSignup(ctx, f.signup(ann))
-	must(t, err)
 	lease := f.lease(id)
-	must(t, f.Decide(ctx, lease, []chat.Decision{{SignupID: r.SignupID, Outcome: chat.Joined}}, false))
+	f.signsUp(lease, chat.Joined)
 	must(t, f.FailConversation(ctx, lease, 50416, "foreign"))
 	if got := one[string](f, `SELECT string_agg(outcome, ', ' ORDER BY decided_at) FROM signup_outcomes`); got != "admitted, failed" {
 		t.Errorf("the sign-ups are %s", got)
@@ -380,10 +385,8 @@ func TestJoinedWhileOutThenMergedAndFailed(t *testing.T) {
 	second := f.live(ann, ch2, mb2)
 	f.exec(`UPDATE messages SET status = 'delivered', message_sid = $1, index = 0, sending_at = now(), twilio_at = now(), body_at = now() WHERE purpose = 'welcome'`, im(50))
 	f.apply(f.event(chat.PolledParticipantRemoved(ch2, mb2, time.Now())))
-	r, err := f.RecordSignup(ctx, f.signup(ann))
-	must(t, err)
 	lease := f.lease(second)
-	must(t, f.Decide(ctx, lease, []chat.Decision{{SignupID: r.SignupID, Outcome: chat.Joined}}, false))
+	f.signsUp(lease, chat.Joined)
 	if err := f.SaveSID(ctx, lease, chat.Found{SID: ch1}); !errors.Is(err, chat.ErrHeld) {
 		t.Fatal(err)
 	}

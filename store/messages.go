@@ -198,10 +198,10 @@ func (a *applier) obey(ctx context.Context, row eventRow, e chat.Event) error {
 	if err := lockCustomerOf(ctx, a.tx, row.ID); err != nil {
 		return err
 	}
-	at := saidAt(m)
-	if err := a.supersede(ctx, row.Phone, at, keyword, m.SID); err != nil {
+	if err := a.supersede(ctx, row, e, keyword); err != nil {
 		return err
 	}
+	at := saidAt(m)
 	if keyword == chat.Stop {
 		return a.optOut(ctx, a.tx, row.Phone, at, "text", string(m.SID))
 	}

@@ -95,6 +95,21 @@ func TestReplayOfParkedKeywords(t *testing.T) {
 	}
 }
 
+// A rehearsal writes nothing, and is not in the way of whoever writes: not of pruning
+// an event that it applies.
+func TestRehearsalWritesNothing(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	f.history(1)
+	f.apply(f.classic(ann, sender, 1, "STOP", ""), f.now(31, "STOP"), f.classic(ann, sender, 2, "hello", ""))
+	const versions = `SELECT string_agg(ctid || ' ' || xmax, ', ' ORDER BY id) FROM events`
+	before := one[string](f, versions)
+	f.replaysAlike()
+	if diff := cmp.Diff(before, one[string](f, versions)); diff != "" {
+		t.Errorf("events (-before +after):\n%s", diff)
+	}
+}
+
 // A participant or a conversation was said to be gone and was found again: applied
 // once more, what said so does not take it away. Word that it is really gone counts,
 // also if it comes so late that it is of before.

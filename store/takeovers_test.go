@@ -81,13 +81,10 @@ func TestMergeIntoARowTakenOver(t *testing.T) {
 func TestLateTwinOfAnAdoption(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
-	ctx := t.Context()
 	f.adopted(ch1, mb1)
 	f.apply(f.text(ch1, mb1, ann, 0, "HOURS"), f.event(chat.PolledClosed(ch1, time.Now())))
 	next := f.adopted(ch2, mb2)
-	r, err := f.RecordSignup(ctx, f.signup(ann))
-	must(t, err)
-	must(t, f.Decide(ctx, f.lease(next), []chat.Decision{{SignupID: r.SignupID, Outcome: chat.Admitted}}, false))
+	f.signsUp(f.lease(next), chat.Admitted)
 	f.adopted(ch1, mb1)
 	got := one[string](f, `SELECT string_agg(conversation_sid || ' ' || state, ', ' ORDER BY created_at) FROM conversations`)
 	if want := ch1 + " closed, " + ch2 + " active"; got != string(want) || f.welcomes() != 1 {
@@ -125,9 +122,7 @@ func TestReopenClosesTheOpenRow(t *testing.T) {
 	t.Parallel()
 	for name, becomes := range map[string]func(*fixture, chat.Lease){
 		"owes a welcome": func(f *fixture, second chat.Lease) {
-			r, err := f.RecordSignup(f.t.Context(), f.signup(ann))
-			must(f.t, err)
-			must(f.t, f.Decide(f.t.Context(), second, []chat.Decision{{SignupID: r.SignupID, Outcome: chat.Admitted}}, false))
+			f.signsUp(second, chat.Admitted)
 		},
 		"has failed": func(f *fixture, second chat.Lease) {
 			must(f.t, f.FailConversation(f.t.Context(), second, 50416, "foreign"))
