@@ -59,9 +59,9 @@ func (s *Service) Advance(ctx context.Context, conversation uuid.UUID) error {
 }
 
 // step does everything that can be done now, in this order: nobody is texted
-// before their sign-up is decided and before what they have said is heard, and
-// nothing is answered past a hole. An answer that has to wait keeps nothing else from
-// being sent.
+// before their sign-up is decided and before Twilio was asked what they have said, if
+// that is due, and nothing is answered past a hole. An answer that has to wait keeps
+// nothing else from being sent.
 func (s *Service) step(ctx context.Context, c *Conversation) error {
 	for _, do := range []func(context.Context, *Conversation) error{s.admit, s.provision, s.listen} {
 		if err := do(ctx, c); err != nil {

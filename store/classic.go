@@ -24,7 +24,7 @@ func (a *applier) classicMessage(ctx context.Context, _ eventRow, e chat.Event) 
 	if !sender {
 		return a.foreignText(ctx, e)
 	}
-	if err := a.obeyClassic(ctx, e, conversation != ""); err != nil {
+	if err := a.obeyClassic(ctx, e, conversation); err != nil {
 		return err
 	}
 	if conversation == "" {
@@ -45,11 +45,9 @@ func (a *applier) become(e chat.Event, r chat.Result) {
 	a.special[e.ID] = r
 }
 
-// classicPlace reports whether the text was sent to a number of ours, and the
-// conversation at Twilio that brings it as well, "" for none: the open one that the
-// pair had then, or one that still waits for its row and has brought the same STOP or
-// START. It is kept with the event: rows change, and applied again, the event must
-// come to the same.
+// classicPlace reports whether the text was sent to a number of ours, and the open
+// conversation at Twilio that the pair had then, as far as we know, "" for none. It is
+// kept with the event: rows change, and applied again, the event must come to the same.
 func (a *applier) classicPlace(ctx context.Context, e chat.Event) (sender bool, conversation chat.ConversationSID, err error) {
 	if !e.AppliedAt.IsZero() {
 		return true, e.SID, nil
@@ -61,20 +59,12 @@ func (a *applier) classicPlace(ctx context.Context, e chat.Event) (sender bool, 
 					AND c.created_at <= $3 AND (c.closed_at IS NULL OR c.closed_at > $3)
 				ORDER BY c.created_at DESC LIMIT 1), '')`
 	err = a.tx.QueryRow(ctx, q, e.Classic.To, e.Classic.From, e.ReceivedAt).Scan(&sender, &conversation)
-	word := chat.ReadKeyword(e.Classic.Body, true)
-	if err != nil || conversation != "" || word != chat.Stop && word != chat.Start {
-		return sender, conversation, err
-	}
-	const waiting = `/* store.classicPlace */
-		SELECT conversation_sid FROM opt_outs JOIN events ON message_sid = heard_by AND applied_at IS NULL AND error = '' AND conversation_sid <> ''
-		WHERE ` + sameWord + ` LIMIT 1`
-	_, err = optional(a.tx.QueryRow(ctx, waiting, a.sameWord(e, word)...).Scan(&conversation))
 	return sender, conversation, err
 }
 
-// placeClassic keeps with a classic event which conversation brings it as well.
+// placeClassic keeps with a classic event which conversation it belongs to.
 func (a *applier) placeClassic(ctx context.Context, event uuid.UUID, conversation chat.ConversationSID) error {
-	const q = `/* store.placeClassic */ UPDATE events SET conversation_sid = $2 WHERE id = $1 AND conversation_sid = ''`
+	const q = `/* store.placeClassic */ UPDATE events SET conversation_sid = $2 WHERE id = $1`
 	_, err := a.tx.Exec(ctx, q, event, conversation)
 	return err
 }
@@ -89,11 +79,11 @@ func (a *applier) foreignText(ctx context.Context, e chat.Event) error {
 	return err
 }
 
-// obeyClassic takes a STOP and a START at their word, whoever brings them; that a
-// conversation brings the same word, and better, is likely but not certain. With
-// Advanced Opt-Out a word may mean either that only Twilio knows, and then a
-// conversation brings nothing of the kind.
-func (a *applier) obeyClassic(ctx context.Context, e chat.Event, conversation bool) error {
+// obeyClassic takes a STOP and a START at their word, whoever brings them, unless the
+// conversation has brought the same; that it will, and better, is likely but not
+// certain. With Advanced Opt-Out a word may mean either that only Twilio knows, and
+// then a conversation brings nothing of the kind.
+func (a *applier) obeyClassic(ctx context.Context, e chat.Event, conversation chat.ConversationSID) error {
 	word := chat.ReadKeyword(e.Classic.Body, true)
 	keyword := word
 	if e.Classic.OptOut != chat.NoKeyword {
@@ -105,11 +95,15 @@ func (a *applier) obeyClassic(ctx context.Context, e chat.Event, conversation bo
 	if err := lockPhone(ctx, a.tx, e.Classic.From); err != nil {
 		return err
 	}
-	brought := conversation && word == keyword
+	brought := conversation != "" && word == keyword
 	if brought {
-		const q = `/* store.obeyClassic */ SELECT EXISTS (SELECT FROM opt_outs WHERE heard_by LIKE 'IM%' AND ` + sameWord + `)`
+		const q = `/* store.obeyClassic */
+			SELECT EXISTS (SELECT FROM opt_outs JOIN events ON message_sid = heard_by AND conversation_sid = $5
+				WHERE phone_hmac = $1 AND since BETWEEN $2 AND $3 AND ` + isStart + ` = $4)`
 		var heard bool
-		if err := a.tx.QueryRow(ctx, q, a.sameWord(e, keyword)...).Scan(&heard); err != nil || heard {
+		err := a.tx.QueryRow(ctx, q, a.keys.HashPhone(e.Classic.From), e.ReceivedAt.Add(-echoWithin), e.ReceivedAt.Add(echoWithin),
+			keyword == chat.Start, conversation).Scan(&heard)
+		if err != nil || heard {
 			return err
 		}
 	}
@@ -139,27 +133,21 @@ const echoWithin = time.Minute
 // isStart tells a START among opt_outs from a STOP.
 const isStart = `(cleared_at IS NOT NULL AND since = cleared_at)`
 
-// sameWord are the STOPs or STARTs of the person and the time of a classic event.
-const sameWord = `phone_hmac = $1 AND since BETWEEN $2 AND $3 AND ` + isStart + ` = $4`
-
-func (a *applier) sameWord(e chat.Event, word chat.Keyword) []any {
-	return []any{a.keys.HashPhone(e.Classic.From), e.ReceivedAt.Add(-echoWithin), e.ReceivedAt.Add(echoWithin), word == chat.Start}
-}
-
 // supersede drops what a classic webhook brought of the STOP or START that is e's
 // message: its conversation has brought it now. It is the one nearest in time that
-// the conversation may have brought, and never one of a word that only Twilio knows,
-// for that no conversation brings.
+// was sent to the same number, and not after the conversation had ended; never one of
+// a word that only Twilio knows, for that no conversation brings. Which one it is, is
+// kept with it: applied again, e takes that.
 func (a *applier) supersede(ctx context.Context, row eventRow, e chat.Event, word chat.Keyword) error {
 	const q = `/* store.supersede */
 		SELECT o.id, e.id, e.payload FROM opt_outs o JOIN events e ON e.message_sid = o.heard_by AND e.type = '` + chat.ClassicMessage + `'
 		WHERE phone_hmac = $1 AND e.payload IS NOT NULL AND e.received_at BETWEEN $2 AND $3 AND ` + isStart + ` = $4
 			AND NOT EXISTS (SELECT FROM opt_outs WHERE phone_hmac = $1 AND heard_by = $5)
-			AND (e.conversation_sid = $7 OR e.conversation_sid = ''
+			AND (e.conversation_sid = $7 OR $8
 				AND NOT EXISTS (SELECT FROM conversations c WHERE c.conversation_sid = $7 AND c.closed_at <= e.received_at))
 		ORDER BY greatest(e.received_at - $6, $6 - e.received_at)`
-	at := saidAt(e.Message)
-	rows, err := a.tx.Query(ctx, q, a.keys.HashPhone(row.Phone), at.Add(-echoWithin), at.Add(echoWithin), word == chat.Start, e.Message.SID, at, e.SID)
+	at, first := saidAt(e.Message), e.AppliedAt.IsZero()
+	rows, err := a.tx.Query(ctx, q, a.keys.HashPhone(row.Phone), at.Add(-echoWithin), at.Add(echoWithin), word == chat.Start, e.Message.SID, at, e.SID, first)
 	if err != nil {
 		return err
 	}
@@ -176,7 +164,7 @@ func (a *applier) supersede(ctx context.Context, row eventRow, e chat.Event, wor
 		if err != nil || chat.ReadKeyword(classic.Classic.Body, true) != word || classic.Classic.To != row.Sender {
 			continue
 		}
-		if e.AppliedAt.IsZero() {
+		if first {
 			if err := a.placeClassic(ctx, o.Event, e.SID); err != nil {
 				return err
 			}
