@@ -65,9 +65,10 @@ const (
 // Reconcile asks Twilio what webhooks should have told: texts above the last
 // index known to be complete, receipts that are not final, whether each
 // conversation and its participant still stand and its newest messages read as
-// they did, and conversations that texts began while nobody listened. What it finds becomes events, and only what
-// they call for is done: a conversation that was closed or deleted at Twilio
-// is recorded as such, a vanished participant is added again.
+// they did, and conversations that texts began while nobody listened. What it
+// finds becomes events, and only what they call for is done: a conversation that
+// was closed or deleted at Twilio is recorded as such, a vanished participant is
+// added again.
 //
 // It works until nothing is due, or until Twilio asks to wait. Any number of
 // replicas may run it at once; each conversation is polled by one. What was not

@@ -82,7 +82,8 @@ func (s *Service) reply(ctx context.Context, c *Conversation) error {
 }
 
 // listLag is how far Twilio's list of messages may lag behind its webhooks before
-// a text is answered past what the list may yet bring.
+// a text is answered past what the list may yet bring. Twilio documents no figure;
+// this is as long as somebody may be kept waiting for an answer.
 const listLag = 10 * time.Second
 
 // holdBack leaves texts for the next turn that came behind a new hole while we
