@@ -31,7 +31,8 @@ func (s *Service) ask(ctx context.Context, done *PollDone) error {
 // askMessages asks for the messages above the last index known to be complete. To
 // compare is to look at those below again: an edit or a deletion by another
 // program is told of by no webhook unless that program asks for it
-// (https://www.twilio.com/docs/conversations-classic/conversations-webhooks).
+// (https://www.twilio.com/docs/conversations-classic/conversations-webhooks). One made
+// in the very second of the text is not seen: the list's dates are whole seconds.
 func (s *Service) askMessages(ctx context.Context, done *PollDone, compare bool) error {
 	known, asked := done.GapsChecked, s.now()
 	after := known

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -120,7 +121,10 @@ func TestOutage(t *testing.T) {
 // where no webhook tells of it.
 func TestEditsAndDeletionsFound(t *testing.T) {
 	t.Parallel()
-	s := newStoryAt(t, minutesAgo)
+	var later atomic.Int64 // minutes, at Twilio
+	s := newStoryAt(t, func(o *twiliosim.Options) {
+		o.Now = func() time.Time { return time.Now().Add(-5*time.Minute + time.Duration(later.Load())*time.Minute) }
+	})
 	s.signsUp(ann, "Canary")
 	s.gets(ann, "thanks for signing up")
 	for _, body := range []string{"typo", "regretted", "kept"} {
@@ -128,6 +132,7 @@ func TestEditsAndDeletionsFound(t *testing.T) {
 		s.settled()
 	}
 	must(t, s.sim.SetFaults(twiliosim.Faults{Webhooks: []twiliosim.Rule{{Faults: []twiliosim.Fault{{Kind: twiliosim.WebhookLost}}}}}))
+	later.Store(1) // Twilio's dates are whole seconds: within one, an edit cannot be told
 	hers := s.sidOf(ann)
 	for _, m := range s.sim.Messages(hers) {
 		switch {
