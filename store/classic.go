@@ -96,14 +96,8 @@ func (a *applier) obeyClassic(ctx context.Context, e chat.Event, conversation ch
 		return err
 	}
 	brought := conversation != "" && word == keyword
-	if brought {
-		const q = `/* store.obeyClassic */
-			SELECT EXISTS (SELECT FROM opt_outs JOIN events ON message_sid = heard_by AND conversation_sid = $5
-				WHERE phone_hmac = $1 AND since BETWEEN $2 AND $3 AND ` + isStart + ` = $4)`
-		var heard bool
-		err := a.tx.QueryRow(ctx, q, a.keys.HashPhone(e.Classic.From), e.ReceivedAt.Add(-echoWithin), e.ReceivedAt.Add(echoWithin),
-			keyword == chat.Start, conversation).Scan(&heard)
-		if err != nil || heard {
+	if word == keyword {
+		if heard, err := a.heard(ctx, e, conversation, keyword); err != nil || heard {
 			return err
 		}
 	}
@@ -111,6 +105,20 @@ func (a *applier) obeyClassic(ctx context.Context, e chat.Event, conversation ch
 		return a.optIn(ctx, a.tx, e.Classic.From, startAt(e.ReceivedAt, brought), e.Classic.SID)
 	}
 	return a.optOut(ctx, a.tx, e.Classic.From, e.ReceivedAt, "text", e.Classic.SID)
+}
+
+// heard reports whether e is the echo of a STOP of the conversation, or of a START of
+// any with that number: tried again, it may come when that has ended and the person
+// has said STOP in the next, of which we need not know yet.
+func (a *applier) heard(ctx context.Context, e chat.Event, conversation chat.ConversationSID, word chat.Keyword) (heard bool, err error) {
+	const q = `/* store.heard */
+		SELECT EXISTS (SELECT FROM opt_outs WHERE phone_hmac = $1 AND since BETWEEN $2 AND $3 AND ` + isStart + ` = $4
+			AND CASE WHEN $4 THEN EXISTS (SELECT FROM messages m JOIN conversations c ON c.id = m.conversation_id
+				WHERE m.message_sid = heard_by AND c.sender = $6)
+			ELSE EXISTS (SELECT FROM events m WHERE m.message_sid = heard_by AND m.conversation_sid = $5 AND $5 <> '') END)`
+	err = a.tx.QueryRow(ctx, q, a.keys.HashPhone(e.Classic.From), e.ReceivedAt.Add(-echoWithin), e.ReceivedAt.Add(echoWithin),
+		word == chat.Start, conversation, e.Classic.To).Scan(&heard)
+	return heard, err
 }
 
 // startAt is as of when a START counts that comes without a time: in doubt the
@@ -135,16 +143,17 @@ const isStart = `(cleared_at IS NOT NULL AND since = cleared_at)`
 
 // supersede drops what a classic webhook brought of the STOP or START that is e's
 // message: its conversation has brought it now. It is the one nearest in time that
-// was sent to the same number, and not after the conversation had ended; never one of
-// a word that only Twilio knows, for that no conversation brings. Which one it is, is
-// kept with it: applied again, e takes that.
+// was sent to the same number, and if it is a STOP not after the conversation had
+// ended: in doubt it is a second one, and a START is not. It is never one of a word that
+// only Twilio knows, for that no conversation brings. Which one it is, is kept with it:
+// applied again, e takes that.
 func (a *applier) supersede(ctx context.Context, row eventRow, e chat.Event, word chat.Keyword) error {
 	const q = `/* store.supersede */
 		SELECT o.id, e.id, e.payload FROM opt_outs o JOIN events e ON e.message_sid = o.heard_by AND e.type = '` + chat.ClassicMessage + `'
 		WHERE phone_hmac = $1 AND e.payload IS NOT NULL AND e.received_at BETWEEN $2 AND $3 AND ` + isStart + ` = $4
 			AND NOT EXISTS (SELECT FROM opt_outs WHERE phone_hmac = $1 AND heard_by = $5)
 			AND (e.conversation_sid = $7 OR $8
-				AND NOT EXISTS (SELECT FROM conversations c WHERE c.conversation_sid = $7 AND c.closed_at <= e.received_at))
+				AND ($4 OR NOT EXISTS (SELECT FROM conversations c WHERE c.conversation_sid = $7 AND c.closed_at <= e.received_at)))
 		ORDER BY greatest(e.received_at - $6, $6 - e.received_at)`
 	at, first := saidAt(e.Message), e.AppliedAt.IsZero()
 	rows, err := a.tx.Query(ctx, q, a.keys.HashPhone(row.Phone), at.Add(-echoWithin), at.Add(echoWithin), word == chat.Start, e.Message.SID, at, e.SID, first)

@@ -246,7 +246,7 @@ func TestClassicWordHeardByAnotherSender(t *testing.T) {
 
 // A late word of a conversation does not take the place of one that the classic
 // webhook brought, and which that conversation cannot have: it had ended, or the text
-// went to another sender.
+// went to another sender. A START after the end may be an earlier one, tried again.
 func TestLateWordBesideAnotherClassicOne(t *testing.T) {
 	t.Parallel()
 	for _, last := range []string{"STOP", "START"} {
@@ -262,11 +262,50 @@ func TestLateWordBesideAnotherClassicOne(t *testing.T) {
 			}
 			f.apply(f.classic(ann, to, 3, last, ""))
 			f.apply(f.ago(40*time.Second, 1, last))
-			if got, want := one[bool](f, optedOut), last == "STOP"; got != want {
+			if got, want := one[bool](f, optedOut), last == "STOP" || to == sender; got != want {
 				t.Errorf("%s to %s: opted out: %t, want %t", last, to, got, want)
 			}
 			f.replaysAlike()
 		}
+	}
+}
+
+// A classic START is tried again when its conversation has ended and she has said STOP
+// in a new one: the STOP stands, in whatever order these come.
+func TestClassicStartTriedAgainAfterItsConversation(t *testing.T) {
+	t.Parallel()
+	type step func(*fixture)
+	start := func(f *fixture) { f.apply(f.ago(30*time.Second, 1, "START")) }
+	ended := func(f *fixture) {
+		f.apply(f.event(chat.Event{Key: chat.EventKey("ended"), Type: chat.ConversationRemoved, SID: ch1, At: time.Now().Add(-20 * time.Second)}))
+	}
+	stop := func(f *fixture) { f.apply(in2(f.ago(10*time.Second, 0, "STOP"))) }
+	found := func(f *fixture) {
+		must(f.t, f.AdoptConversation(f.t.Context(), chat.Adoption{SID: ch2, Participant: chat.RemoteParticipant{SID: mb2, Address: ann, ProxyAddress: sender}}))
+	}
+	again := func(f *fixture) { f.apply(f.classic(ann, sender, 2, "START", "")) }
+	for name, steps := range map[string][]step{
+		"the new one is not known":         {start, ended, again, stop, found},
+		"it has no row":                    {start, ended, stop, again, found},
+		"it has a row":                     {start, ended, stop, found, again},
+		"the START's own webhook is later": {ended, again, start, stop, found},
+		"and so is the STOP's":             {ended, again, stop, found, start},
+		"with a row":                       {ended, stop, found, again, start},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			f := newFixture(t)
+			f.live(ann, ch1, mb1)
+			f.exec(`UPDATE conversations SET created_at = now() - interval '1 day'`)
+			for _, do := range steps {
+				do(f)
+			}
+			if !one[bool](f, optedOut) {
+				t.Error("her STOP is not obeyed")
+			}
+			f.replaysAlike()
+			f.replaysToTheSame(name)
+		})
 	}
 }
 
