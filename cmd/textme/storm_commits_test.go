@@ -65,19 +65,20 @@ const settingUp = 60
 // closed, taken out and deleted by others. Which points there are is found by
 // letting it happen; so none can be forgotten.
 //
-// STORM_FAILPOINTS is how many lives there are, each of a number of its own; with
-// STORM_EACH, there are no more when the service has died so often at each point that
-// undisturbed lives reach, and if it has not, the test fails. Most of a life is
-// waiting, so that STORM_LANES storms divide them, as far as -parallel lets them.
+// STORM_FAILPOINTS is how many lives there are, each of a number of its own. With
+// STORM_EACH, there are no more when the service has died so often at each point, and
+// if it has not, the test fails; a life has a second death then, at a point that is
+// reached only after a first. Most of a life is waiting, so that STORM_LANES storms
+// divide them, as far as -parallel lets them.
 func TestStormFailpoints(t *testing.T) {
 	lanes := size("STORM_LANES", 2)
 	v := &visits{seed: stormSeed(), each: size("STORM_EACH", 0), most: size("STORM_FAILPOINTS", 16), points: map[string]*visited{}}
 	if !t.Run("points", func(t *testing.T) {
 		f := newFailpoints(t)
 		for i := range undisturbed {
-			f.arm()
+			f.arm(plan{})
 			f.live(i)
-			v.see(f.points(), "")
+			v.see(f.points(), nil)
 		}
 		t.Logf("%d points: %s", len(v.points), strings.Join(slices.Sorted(maps.Keys(v.points)), ", "))
 	}) || len(v.points) == 0 { // not chosen by -run
@@ -112,17 +113,17 @@ const livesEach = 50
 func (v *visits) storm(t *testing.T) (more bool) {
 	f := newFailpoints(t)
 	for range livesEach {
-		life, point, rare, ok := v.next()
+		p, ok := v.next()
 		if !ok {
 			return false
 		}
-		t.Logf("life %d: the service dies %s", life, point)
-		f.arm(append(rare, point)...)
-		died := f.live(life)
-		v.see(f.points(), died)
-		v.done(point)
+		t.Logf("life %d: the service dies %s", p.life, p.target)
+		f.arm(p)
+		deaths := f.live(p.life)
+		v.see(f.points(), deaths)
+		v.done(p)
 		if t.Failed() {
-			t.Fatalf("after a kill %s", died)
+			t.Fatalf("after a kill %s", strings.Join(deaths, ", and one "))
 		}
 	}
 	return true
@@ -131,7 +132,7 @@ func (v *visits) storm(t *testing.T) (more bool) {
 // newFailpoints makes a storm that can be killed anywhere, and is not yet.
 func newFailpoints(t *testing.T) *failpoints {
 	t.Helper()
-	f := &failpoints{reached: map[string]int{}}
+	f := &failpoints{reached: map[string]string{}}
 	f.s = newStorm(t, func(opts *twiliosim.Options, env map[string]string) {
 		opts.Ledger, opts.Fault = true, f.calls
 		env["WELCOME_EVERY"], env["BOT_SCRIPT"] = "off", "../../bot/scripts/default.txt"
@@ -147,37 +148,42 @@ type failpoints struct {
 	s *storm
 
 	mu      sync.Mutex
-	reached map[string]int  // in this life
-	armed   map[string]bool // where the service is to die
-	died    string          // where it has, once
-	alive   chan struct{}   // closed when both replicas run again
+	reached map[string]string // in this life, and the one death before, "" for none or two
+	armed   map[string]bool   // where the service is to die
+	next    map[string]bool   // and where again, when both replicas run after that
+	deaths  []string          // where it has
+	alive   chan struct{}     // closed when both replicas run again
 }
 
-// arm begins a life in which the service is to die at whichever of the points comes
-// first, or nowhere.
-func (f *failpoints) arm(points ...string) {
+// arm begins a life.
+func (f *failpoints) arm(p plan) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.reached, f.armed, f.died, f.alive = map[string]int{}, map[string]bool{}, "", nil
+	f.reached, f.armed, f.next, f.deaths, f.alive = map[string]string{}, setOf(p.first), setOf(p.second), nil, nil
+}
+
+func setOf(points []string) map[string]bool {
+	set := map[string]bool{}
 	for _, point := range points {
-		f.armed[point] = true
+		set[point] = true
 	}
+	return set
 }
 
 // disarm keeps the service alive from now on, and says where it has died.
-func (f *failpoints) disarm() (died string) {
+func (f *failpoints) disarm() (deaths []string) {
 	f.mu.Lock()
-	f.armed = nil
-	died, alive := f.died, f.alive
+	f.armed, f.next = nil, nil
+	deaths, alive := f.deaths, f.alive
 	f.mu.Unlock()
 	if alive != nil {
 		<-alive
 	}
-	return died
+	return deaths
 }
 
 // points are those that were reached in this life.
-func (f *failpoints) points() map[string]int {
+func (f *failpoints) points() map[string]string {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return maps.Clone(f.reached)
@@ -187,11 +193,16 @@ func (f *failpoints) points() map[string]int {
 func (f *failpoints) reach(point string) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.reached[point]++
+	if _, before := f.reached[point]; !before {
+		f.reached[point] = ""
+		if len(f.deaths) == 1 {
+			f.reached[point] = f.deaths[0]
+		}
+	}
 	if !f.armed[point] {
 		return false
 	}
-	f.armed, f.died, f.alive = nil, point, make(chan struct{})
+	f.armed, f.deaths, f.alive = nil, append(f.deaths, point), make(chan struct{})
 	return true
 }
 
@@ -211,6 +222,9 @@ func (f *failpoints) die() {
 			r.out.checkPrivate(f.s.t)
 			f.s.start(i)
 		}
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		f.armed, f.next = f.next, nil
 	}()
 }
 
@@ -254,8 +268,8 @@ func (d *deaf) Write(p []byte) (int, error) { return len(p), nil }
 func (d *deaf) WriteHeader(int)             {}
 
 // live lets the i-th person live through everything and compares what is known
-// of them in the end. It returns where the service has died meanwhile, "" for nowhere.
-func (f *failpoints) live(i int) (died string) {
+// of them in the end. It returns where the service has died meanwhile.
+func (f *failpoints) live(i int) (deaths []string) {
 	s := f.s
 	s.t.Helper()
 	sc := &scenario{phone: number(i)}
@@ -297,12 +311,12 @@ func (f *failpoints) live(i int) (died string) {
 	act("is deleted by others")
 	act("signs up")
 	s.eventually("the next row is live", func() bool { return s.isBound(sc.phone) })
-	died = f.disarm() // whatever comes now comes to an end
+	deaths = f.disarm() // whatever comes now comes to an end
 	s.settled(settleTime)
 	if broken := s.facts().broken(sc.phone); len(broken) > 0 {
 		s.t.Errorf("%s:\n\t%s\nhistory: %v", sc.phone, strings.Join(broken, "\n\t"), sc.history)
 	}
-	return died
+	return deaths
 }
 
 // has counts the texts on the phone that contain what.

@@ -17,7 +17,7 @@ import (
 // often. It is shared by the storms that divide the lives.
 type visits struct {
 	seed uint64
-	each int // how often it is to die at each point of undisturbed lives; 0: as it comes
+	each int // how often it is to die at each point; 0: as it comes
 	most int // lives
 
 	mu     sync.Mutex
@@ -27,53 +27,105 @@ type visits struct {
 
 // visited is one point.
 type visited struct {
-	plain  bool // an undisturbed life reaches it; others are reached only after a death
-	lives  int  // in which it was reached
-	died   int  // lives in which the service died there
-	chosen int  // lives at present in which it is to
+	plain  bool           // an undisturbed life reaches it; others are reached only after a death
+	lives  int            // in which it was reached
+	after  map[string]int // of them those in which the service had died before, once, by where
+	died   int            // how often the service has died there
+	tried  int            // lives in which it was to
+	chosen int            // those of them that are not over
 }
 
-// see notes the points that one life has reached, and where the service died, "" for
-// nowhere.
-func (v *visits) see(reached map[string]int, died string) {
+// triesEach is how many lives are spent on one death at a point that only some
+// deaths lead to, and those not always.
+const triesEach = 5
+
+// plan is what is to happen in one life: the service dies at whichever of first comes
+// first, and then at whichever of second.
+type plan struct {
+	life          int
+	target        string // for which it was made
+	first, second []string
+}
+
+// see notes what one life was like: the points it reached, and the one death that came
+// before, "" for none or two; and where the service died.
+func (v *visits) see(reached map[string]string, deaths []string) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	for point := range reached {
+	for point, after := range reached {
 		if atStart.MatchString(point) {
 			continue
 		}
-		if v.points[point] == nil {
-			v.points[point] = &visited{}
+		p := v.points[point]
+		if p == nil {
+			p = &visited{after: map[string]int{}}
+			v.points[point] = p
 		}
-		v.points[point].lives++
-		v.points[point].plain = v.points[point].plain || v.lives == 0
-		if point == died {
-			v.points[point].died++
+		p.lives++
+		p.plain = p.plain || v.lives == 0
+		if after != "" {
+			p.after[after]++
 		}
+	}
+	for _, point := range deaths {
+		v.points[point].died++
 	}
 }
 
-// next numbers a life and chooses where it is to die: at the point given or, if it
-// comes first, at one that few lives reach. It reports whether there is a life left
-// to live. done is to be called when it is over.
-func (v *visits) next() (life int, point string, rare []string, ok bool) {
+// next plans a life, and reports whether there is one left to live. done is to be
+// called when it is over.
+func (v *visits) next() (pl plan, ok bool) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	for name, p := range v.points {
-		if p.plain && (point == "" || v.sooner(name, point)) {
-			point = name
-		}
-		if p.died < v.each && p.lives < v.lives/2 {
-			rare = append(rare, name)
-		}
+	if v.lives >= v.most {
+		return pl, false
 	}
-	p := v.points[point]
-	if v.lives >= v.most || v.each > 0 && p.died+p.chosen >= v.each {
-		return 0, "", nil, false
+	if pl.target = v.turn(true); pl.target != "" {
+		pl.first = append(v.wanting(func(p *visited) bool { return p.lives < v.lives/2 }), pl.target)
+		pl.second = v.wanting(func(p *visited) bool { return !p.plain })
+	} else if pl.target = v.turn(false); pl.target != "" {
+		pl.first, pl.second = []string{v.before(pl.target), pl.target}, []string{pl.target}
+	} else {
+		return pl, false
 	}
 	v.lives++
+	p := v.points[pl.target]
+	p.tried++
 	p.chosen++
-	return v.lives, point, rare, true
+	pl.life = v.lives
+	return pl, true
+}
+
+// turn is the plain point whose turn it is, or the other, "" for none.
+func (v *visits) turn(plain bool) (point string) {
+	for name, p := range v.points {
+		left := v.each == 0 && plain || p.died+p.chosen < v.each && (plain || p.tried < triesEach*v.each)
+		if p.plain == plain && left && (point == "" || v.sooner(name, point)) {
+			point = name
+		}
+	}
+	return point
+}
+
+// wanting are the points of a kind at which the service is yet to die.
+func (v *visits) wanting(is func(*visited) bool) (points []string) {
+	for name, p := range v.points {
+		if p.died < v.each && is(p) {
+			points = append(points, name)
+		}
+	}
+	return points
+}
+
+// before is the death at a plain point that has led here most often, "" for none.
+func (v *visits) before(target string) (point string) {
+	after := v.points[target].after
+	for name, n := range after {
+		if v.points[name].plain && n > after[point] {
+			point = name
+		}
+	}
+	return point
 }
 
 // sooner reports whether it is a's turn before b's.
@@ -82,14 +134,14 @@ func (v *visits) sooner(a, b string) bool {
 	return cmp.Or(cmp.Compare(p.died+p.chosen, q.died+q.chosen), cmp.Compare(shuffled(a, v.seed), shuffled(b, v.seed))) < 0
 }
 
-func (v *visits) done(point string) {
+func (v *visits) done(pl plan) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	v.points[point].chosen--
+	v.points[pl.target].chosen--
 }
 
-// summary says in how many lives the service died, how often at which point, and
-// whether that is often enough.
+// summary says how often the service died at which point, and whether that is often
+// enough. A point that only some deaths lead to may have been tried in vain.
 func (v *visits) summary() (died int, text string, enough bool) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
@@ -100,12 +152,12 @@ func (v *visits) summary() (died int, text string, enough bool) {
 		died += p.died
 		line := fmt.Sprintf("%4d %s, reached in %d lives", p.died, name, p.lives)
 		if !p.plain {
-			line += ", only after a death"
+			line += fmt.Sprintf(", only after a death, most often %s; tried in %d", v.before(name), p.tried)
 		}
 		lines = append(lines, line)
-		enough = enough && (p.died >= v.each || !p.plain)
+		enough = enough && (p.died >= v.each || !p.plain && p.tried >= triesEach*v.each)
 	}
-	return died, fmt.Sprintf("in %d of %d lives the service died:\n\t%s", died, v.lives, strings.Join(lines, "\n\t")), enough
+	return died, fmt.Sprintf("in %d lives the service died %d times:\n\t%s", v.lives, died, strings.Join(lines, "\n\t")), enough
 }
 
 // atStart are points of the set-up and not of somebody's life, those of River's own
