@@ -40,18 +40,10 @@ const (
 
 func TestStormScenarios(t *testing.T) {
 	n := size("STORM_SCENARIOS", 350)
-	s := newStorm(t, func(opts *twiliosim.Options, env map[string]string) {
-		opts.Ledger = true
-		env["WELCOME_EVERY"], env["BOT_SCRIPT"], env["RESCUE_AFTER"] = "off", "../../bot/scripts/default.txt", "6s"
-	})
+	s := newStorm(t, scenarioSettings)
 	s.addSource("landing")
 	for first := 0; first < n; first += scenariosAtOnce {
-		var all []*scenario
-		for i := first; i < min(n, first+scenariosAtOnce); i++ {
-			seed := s.seed + uint64(i)
-			all = append(all, &scenario{seed: seed, phone: number(int(seed % 10_000))})
-		}
-		s.play(all)
+		s.play(scenarios(s.seed+uint64(first), min(n-first, scenariosAtOnce)))
 		if t.Failed() {
 			return
 		}
@@ -60,6 +52,20 @@ func TestStormScenarios(t *testing.T) {
 		}
 	}
 	t.Logf("%d scenarios; faults played: %v", n, s.sim.FaultCounts())
+}
+
+// scenarioSettings are those of a storm in which scenarios are played.
+func scenarioSettings(opts *twiliosim.Options, env map[string]string) {
+	opts.Ledger = true
+	env["WELCOME_EVERY"], env["BOT_SCRIPT"], env["RESCUE_AFTER"] = "off", "../../bot/scripts/default.txt", "6s"
+}
+
+// scenarios are n of them, of the seeds from the first on.
+func scenarios(first uint64, n int) (all []*scenario) {
+	for i := range uint64(n) {
+		all = append(all, &scenario{seed: first + i, phone: number(int((first + i) % 10_000))})
+	}
+	return all
 }
 
 // play runs the scenarios at once and checks each when all has settled.
@@ -336,6 +342,12 @@ func (s *storm) addSource(key string) {
 // command runs one of the operator's commands.
 func (s *storm) command(args ...string) {
 	s.t.Helper()
+	if s.program != "" {
+		if out, err := s.runs(args...).CombinedOutput(); err != nil {
+			s.t.Fatalf("textme %s: %v\n%s", strings.Join(args, " "), err, out)
+		}
+		return
+	}
 	getenv := func(name string) (value string) {
 		for _, setting := range s.env {
 			if v, found := strings.CutPrefix(setting, name+"="); found {

@@ -4,6 +4,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -16,7 +17,6 @@ import (
 	"os/exec"
 	"regexp"
 	"strconv"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -41,10 +41,12 @@ type storm struct {
 	db   *pgxpool.Pool
 	env  []string
 
+	program  string // of the replicas started from now on, and of commands; "": this one
 	replicas [2]atomic.Pointer[replica]
 
 	mu       sync.Mutex
 	broken   int
+	refused  int                   // sign-ups that had to be posted again
 	accepted map[string]chat.Phone // by idempotency key: what was answered 2xx
 	waits    []time.Duration       // for those answers
 }
@@ -70,7 +72,13 @@ var stormSeed = sync.OnceValue(func() uint64 { return uint64(size("STORM_SEED", 
 
 func newStorm(t *testing.T, change func(*twiliosim.Options, map[string]string)) *storm {
 	t.Helper()
-	s := &storm{t: t, seed: stormSeed(), accepted: map[string]chat.Phone{}}
+	return newStormOf(t, "", change)
+}
+
+// newStormOf runs another program than this one.
+func newStormOf(t *testing.T, program string, change func(*twiliosim.Options, map[string]string)) *storm {
+	t.Helper()
+	s := &storm{t: t, seed: stormSeed(), program: program, accepted: map[string]chat.Phone{}}
 	t.Logf("STORM_SEED=%d", s.seed)
 	account, token := "AC"+randomHex(16), randomHex(16)
 	balancer := httptest.NewServer(&httputil.ReverseProxy{
@@ -104,10 +112,7 @@ func newStorm(t *testing.T, change func(*twiliosim.Options, map[string]string)) 
 		s.env = append(s.env, name+"="+value)
 	}
 
-	w := world{getenv: func(name string) string { return env[name] }, in: strings.NewReader(""), out: new(output), err: new(output)}
-	if code := run(t.Context(), []string{"migrate", "up"}, w); code != exitOK {
-		t.Fatalf("migrate up: %s", w.err)
-	}
+	s.command("migrate", "up")
 	s.addSource("website")
 	for i := range s.replicas {
 		s.start(i)
@@ -131,14 +136,22 @@ type replica struct {
 
 var printed = regexp.MustCompile(`http://127\S+`)
 
-// start runs replica i and waits until it serves.
-func (s *storm) start(i int) {
+// runs is the program, to be run.
+func (s *storm) runs(args ...string) *exec.Cmd {
 	s.t.Helper()
 	self, err := os.Executable()
 	must(s.t, err)
-	r := &replica{cmd: exec.Command(self, "serve"), out: new(output), ended: make(chan struct{})}
-	r.cmd.Env = s.env
+	c := exec.Command(cmp.Or(s.program, self), args...)
+	c.Env = s.env
+	return c
+}
+
+// start runs replica i and waits until it serves.
+func (s *storm) start(i int) {
+	s.t.Helper()
+	r := &replica{cmd: s.runs("serve"), out: new(output), ended: make(chan struct{})}
 	r.cmd.Stdout, r.cmd.Stderr = r.out, r.out
+	var err error
 	must(s.t, r.cmd.Start())
 	go func() {
 		_ = r.cmd.Wait() // killed on purpose
@@ -175,22 +188,26 @@ func (s *storm) kill(i int) {
 
 func (s *storm) stop() {
 	for i := range s.replicas {
-		r := s.replicas[i].Load()
-		if r == nil {
-			continue
-		}
-		_ = r.cmd.Process.Signal(os.Interrupt)
-		select {
-		case <-r.ended:
-		case <-time.After(patience):
-			s.t.Errorf("replica %d did not stop:\n%s", i, r.out)
-			_ = r.cmd.Process.Kill()
-		}
-		r.out.checkPrivate(s.t)
-		if s.t.Failed() {
-			s.t.Logf("replica %d:\n%s", i, tail(r.out.String(), 6000))
+		if r := s.replicas[i].Load(); r != nil {
+			s.end(r)
+			if s.t.Failed() {
+				s.t.Logf("replica %d:\n%s", i, tail(r.out.String(), 6000))
+			}
 		}
 	}
+}
+
+// end stops a replica in an orderly way.
+func (s *storm) end(r *replica) {
+	s.t.Helper()
+	_ = r.cmd.Process.Signal(os.Interrupt)
+	select {
+	case <-r.ended:
+	case <-time.After(patience):
+		s.t.Errorf("a replica did not stop:\n%s", r.out)
+		_ = r.cmd.Process.Kill()
+	}
+	r.out.checkPrivate(s.t)
 }
 
 func tail(s string, n int) string { return s[max(0, len(s)-n):] }
@@ -217,6 +234,7 @@ func (s *storm) signUpAt(ctx context.Context, client *http.Client, source string
 		begin := time.Now()
 		r, err := client.Do(req)
 		if err != nil { // unknown: the same again
+			s.refuse()
 			continue
 		}
 		_ = r.Body.Close() // an answer without interest but for its status
@@ -228,12 +246,27 @@ func (s *storm) signUpAt(ctx context.Context, client *http.Client, source string
 			s.mu.Unlock()
 			return
 		case http.StatusServiceUnavailable, http.StatusInternalServerError, http.StatusBadGateway:
+			s.refuse()
 		default:
 			s.t.Errorf("sign-up answered %s", r.Status)
 			return
 		}
 	}
 	s.t.Error("a sign-up was never answered")
+}
+
+// refuse notes a sign-up that has to be posted again.
+func (s *storm) refuse() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.refused++
+}
+
+// refusals counts them so far.
+func (s *storm) refusals() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.refused
 }
 
 // signUps posts n sign-ups of so many numbers from 64 clients, spread over the
