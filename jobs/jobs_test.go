@@ -185,6 +185,53 @@ func TestDrain(t *testing.T) {
 	}
 }
 
+// Row Q2: a job that always panics, one that always fails and one that never returns,
+// whatever its context says, keep no other from being done, and come to their end when
+// what was wrong with them is.
+func TestPoisonedJobs(t *testing.T) {
+	t.Parallel()
+	q, pool := newTestQueue(t)
+	const others = 500
+	panics, fails, hangs := uuid.New(), uuid.New(), uuid.New()
+	poisoned := []chat.Job{chat.AdvanceJob{ConversationID: panics}, chat.AdvanceJob{ConversationID: fails}, chat.AdvanceJob{ConversationID: hangs}}
+	var mended atomic.Bool
+	release := make(chan struct{})
+	var mu sync.Mutex
+	runs := map[uuid.UUID]int{}
+	ran := func(id uuid.UUID) int {
+		mu.Lock()
+		defer mu.Unlock()
+		return runs[id]
+	}
+	work(t, pool, nil, func(id uuid.UUID) error {
+		mu.Lock()
+		runs[id]++
+		mu.Unlock()
+		switch {
+		case id == hangs:
+			<-release
+		case id == panics && !mended.Load():
+			panic(errPanic)
+		case id == fails && !mended.Load():
+			return errPanic
+		}
+		return nil
+	})
+	enqueue(t, q, pool, poisoned...)
+	until(t, "each poisoned job has run", func() bool { return ran(panics) > 0 && ran(fails) > 0 && ran(hangs) > 0 })
+
+	jobs := make([]chat.Job, others)
+	for i := range jobs {
+		jobs[i] = chat.AdvanceJob{ConversationID: uuid.New()}
+	}
+	enqueue(t, q, pool, jobs...)
+	until(t, "all others are done", func() bool { return count(t, pool, `state = 'completed'`) == others })
+	mended.Store(true)
+	until(t, "those that failed are done", func() bool { return count(t, pool, `state = 'completed'`) == others+2 })
+	close(release)
+	until(t, "the one that hung is done", func() bool { return count(t, pool, `state = 'completed'`) == others+3 })
+}
+
 // Ended jobs go when they are older than they need be.
 func TestEndedJobsArePruned(t *testing.T) {
 	t.Parallel()

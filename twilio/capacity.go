@@ -15,13 +15,17 @@ import (
 // at every 20429 and grows by one for each round of calls that went well
 // (additive increase, multiplicative decrease, as TCP does). After brokenAfter
 // calls in a row that Twilio could not answer, nothing is called for a while,
-// then one call probes.
+// then one call probes. Of the calls about one thing (chat.Concerning) only the
+// first brokenEach count, and one that has probed in vain leaves the probe to
+// others for probedFor: something may be wrong with it alone.
 const (
 	mostCalls     = 32
 	leastCalls    = 1
 	brokenAfter   = 8
+	brokenEach    = 2
 	shortestBreak = time.Second
 	longestBreak  = 10 * time.Second
+	probedFor     = longestBreak
 	// tooManyCalls is Twilio's word for too many requests at once; it was not
 	// carried out (https://www.twilio.com/docs/api/errors/20429).
 	tooManyCalls = 20429
@@ -40,15 +44,17 @@ type capacity struct {
 	changed chan struct{} // closed and replaced when a slot may have come free
 	cap     float64       // calls at once
 	inUse   int
-	failed  int           // in a row
-	pause   time.Duration // of the present break, 0 when there is none
-	until   time.Time     // no calls before
-	why     error         // of until
-	probing bool          // one call is out to see whether the break is over
+	failed  int                  // in a row, as far as they count
+	about   map[string]int       // of them those about one thing
+	pause   time.Duration        // of the present break, 0 when there is none
+	until   time.Time            // no calls before
+	why     error                // of until
+	probing bool                 // one call is out to see whether the break is over
+	probed  map[string]time.Time // until when what has probed in vain in this break is not to probe again
 }
 
 func newCapacity(now func() time.Time) *capacity {
-	return &capacity{now: now, changed: make(chan struct{}), cap: mostCalls}
+	return &capacity{now: now, changed: make(chan struct{}), cap: mostCalls, about: map[string]int{}, probed: map[string]time.Time{}}
 }
 
 // enter waits for a slot. While a break or Twilio's own request to wait lasts,
@@ -60,7 +66,7 @@ func (c *capacity) enter(ctx context.Context) (wait time.Duration, err error) {
 		switch {
 		case now.Before(c.until):
 			wait, err = c.until.Sub(now), c.why
-		case c.pause > 0 && c.probing:
+		case c.pause > 0 && (c.probing || now.Before(c.probed[chat.Concern(ctx)])):
 			wait, err = shortestBreak, errBreak
 		case c.inUse < int(c.cap):
 			c.inUse++
@@ -105,9 +111,11 @@ func (c *capacity) leave(ctx context.Context, te *chat.TwilioError) {
 	case te != nil && te.Status == 0 && ctx.Err() != nil:
 		c.probing = false // the caller gave up or ran out of time: nothing is known
 	case te != nil && (te.Status == 0 || te.Status >= http.StatusInternalServerError):
-		c.fail()
+		c.fail(chat.Concern(ctx))
 	default:
 		c.failed, c.pause, c.probing = 0, 0, false
+		clear(c.about)
+		clear(c.probed)
 		if te == nil {
 			c.cap = math.Min(mostCalls, c.cap+1/c.cap)
 		} else if te.Code == tooManyCalls {
@@ -120,13 +128,22 @@ func (c *capacity) leave(ctx context.Context, te *chat.TwilioError) {
 }
 
 // fail counts a call that had no answer, and begins or prolongs a break.
-func (c *capacity) fail() {
-	c.failed++
+func (c *capacity) fail(about string) {
+	if about == "" || c.about[about] < brokenEach {
+		c.failed++
+	}
+	if about != "" {
+		c.about[about]++
+	}
 	if c.failed < brokenAfter && !c.probing {
 		return
 	}
 	c.pause = min(max(2*c.pause, shortestBreak), longestBreak)
+	if c.probing && about != "" {
+		c.probed[about] = c.now().Add(c.pause + probedFor)
+	}
 	c.failed, c.probing = 0, false
+	clear(c.about)
 	c.hold(c.now().Add(c.pause), errBreak)
 }
 

@@ -40,10 +40,16 @@ var unanswered = &chat.TwilioError{Op: "test", Status: 503}
 
 func (c *capacity) ends(t *testing.T, te *chat.TwilioError) {
 	t.Helper()
-	if wait, err := c.enter(t.Context()); err != nil {
-		t.Fatalf("the call must wait %v: %v", wait, err)
+	c.endsAbout(t, "", te)
+}
+
+func (c *capacity) endsAbout(t *testing.T, what string, te *chat.TwilioError) {
+	t.Helper()
+	ctx := chat.Concerning(t.Context(), what)
+	if wait, err := c.enter(ctx); err != nil {
+		t.Fatalf("the call about %q must wait %v: %v", what, wait, err)
 	}
-	c.leave(t.Context(), te)
+	c.leave(ctx, te)
 }
 
 func TestBreak(t *testing.T) {
@@ -86,6 +92,36 @@ func TestBreak(t *testing.T) {
 			t.Fatalf("after the probe went well: %v", err)
 		}
 	}
+}
+
+// One thing at which every call goes wrong is no reason for a break, and in a break it
+// does not take the probe from others again and again.
+func TestBreakForEverything(t *testing.T) {
+	t.Parallel()
+	c, clock := newTestCapacity()
+	for range 10 * brokenAfter {
+		c.endsAbout(t, "dead", unanswered)
+	}
+	for _, what := range []string{"ann", "bob", "cid"} {
+		for range brokenEach {
+			c.endsAbout(t, what, unanswered)
+		}
+	}
+	if _, err := c.enter(t.Context()); !errors.Is(err, errBreak) {
+		t.Fatalf("with four that fail: got %v, want a break", err)
+	}
+	clock.advance(shortestBreak)
+	c.endsAbout(t, "dead", unanswered)
+	clock.advance(2 * shortestBreak)
+	dead := chat.Concerning(t.Context(), "dead")
+	if wait, err := c.enter(dead); !errors.Is(err, errBreak) || wait <= 0 {
+		t.Fatalf("it may probe again: %v, %v", wait, err)
+	}
+	clock.advance(probedFor)
+	c.endsAbout(t, "dead", unanswered) // nobody else has come
+	clock.advance(longestBreak)
+	c.endsAbout(t, "ann", nil)
+	c.endsAbout(t, "dead", unanswered)
 }
 
 func TestRetryAfterHoldsEverything(t *testing.T) {
