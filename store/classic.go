@@ -109,13 +109,15 @@ func (a *applier) obeyClassic(ctx context.Context, e chat.Event, conversation ch
 
 // heard reports whether e is the echo of a STOP of the conversation, or of a START of
 // any with that number: tried again, it may come when that has ended and the person
-// has said STOP in the next, of which we need not know yet.
+// has said STOP in the next, of which we need not know yet. Of a parked START it is
+// not known to which number it was said.
 func (a *applier) heard(ctx context.Context, e chat.Event, conversation chat.ConversationSID, word chat.Keyword) (heard bool, err error) {
 	const q = `/* store.heard */
 		SELECT EXISTS (SELECT FROM opt_outs WHERE phone_hmac = $1 AND since BETWEEN $2 AND $3 AND ` + isStart + ` = $4
-			AND CASE WHEN $4 THEN EXISTS (SELECT FROM messages m JOIN conversations c ON c.id = m.conversation_id
-				WHERE m.message_sid = heard_by AND c.sender = $6)
-			ELSE EXISTS (SELECT FROM events m WHERE m.message_sid = heard_by AND m.conversation_sid = $5 AND $5 <> '') END)`
+			AND via = 'text' AND heard_by LIKE 'IM%'
+			AND CASE WHEN $4 THEN NOT EXISTS (SELECT FROM messages m JOIN conversations c ON c.id = m.conversation_id
+				WHERE m.message_sid = heard_by AND c.sender <> $6)
+			ELSE EXISTS (SELECT FROM events m WHERE m.message_sid = heard_by AND m.conversation_sid = $5 AND m.conversation_sid <> '') END)`
 	err = a.tx.QueryRow(ctx, q, a.keys.HashPhone(e.Classic.From), e.ReceivedAt.Add(-echoWithin), e.ReceivedAt.Add(echoWithin),
 		word == chat.Start, conversation, e.Classic.To).Scan(&heard)
 	return heard, err
@@ -189,8 +191,8 @@ func (a *applier) unhear(ctx context.Context, optOut uuid.UUID) error {
 		WITH dropped AS (DELETE FROM opt_outs WHERE id = $1 RETURNING *)
 		UPDATE opt_outs o SET cleared_at = next.at, cleared_via = CASE WHEN next.at IS NULL THEN '' ELSE 'text' END
 		FROM dropped d, LATERAL (SELECT min(s.since) AS at FROM opt_outs s
-			WHERE s.phone_hmac = d.phone_hmac AND s.id <> d.id AND s.since = s.cleared_at AND s.since > d.since) next
-		WHERE o.phone_hmac = d.phone_hmac AND o.id <> d.id AND d.since = d.cleared_at AND o.cleared_at = d.since AND o.cleared_via = 'text'`
+			WHERE s.phone_hmac = d.phone_hmac AND s.id <> d.id AND s.since = s.cleared_at AND s.since >= d.since) next
+		WHERE o.phone_hmac = d.phone_hmac AND o.id <> d.id AND d.since = d.cleared_at AND o.cleared_at = d.since AND o.since < o.cleared_at AND o.cleared_via = 'text'`
 	_, err := a.tx.Exec(ctx, q, optOut)
 	return err
 }

@@ -60,8 +60,7 @@ func TestReplayOfAClassicStartBeforeItsConversation(t *testing.T) {
 	f := newFixture(t)
 	_, lease := f.conversation(ann)
 	f.apply(f.classic(ann, sender, 1, "STOP", ""))
-	f.exec(`UPDATE events SET received_at = received_at - interval '20 seconds'`)
-	f.exec(`UPDATE opt_outs SET since = since - interval '20 seconds'`)
+	f.passes(20 * time.Second)
 	f.apply(f.classic(ann, sender, 2, "START", ""))
 	if one[bool](f, optedOut) {
 		t.Error("her START is not obeyed")
@@ -244,6 +243,91 @@ func TestClassicWordHeardByAnotherSender(t *testing.T) {
 	}
 }
 
+// passes makes classic texts that came just now earlier.
+func (f *fixture) passes(d time.Duration) {
+	f.t.Helper()
+	f.exec(`UPDATE events SET received_at = received_at - $1::interval WHERE type = 'classicMessage'`, d)
+	f.exec(`UPDATE opt_outs SET since = since - $1::interval, cleared_at = cleared_at - $1::interval WHERE heard_by LIKE 'SM%'`, d)
+}
+
+// Two STARTs of one second that came by the classic webhook first: when the
+// conversation brings the one, the other is no STOP, and what it lifted stays lifted.
+func TestTwoClassicStartsInOneSecond(t *testing.T) {
+	t.Parallel()
+	for _, stopped := range []bool{false, true} {
+		f := newFixture(t)
+		if stopped {
+			f.apply(f.classic(ann, sender, 9, "STOP", ""))
+			f.passes(time.Hour)
+		}
+		f.apply(f.classic(ann, sender, 1, "START", ""), f.classic(ann, sender, 2, "START", ""))
+		f.apply(f.ago(time.Second, 0, "START"), f.ago(time.Second, 1, "START"))
+		f.adopts()
+		if one[bool](f, optedOut) {
+			t.Errorf("stopped an hour ago: %t: her START is not obeyed", stopped)
+		}
+		f.replaysAlike()
+		f.replaysToTheSame("two STARTs")
+	}
+}
+
+// The row's conversation was deleted and nobody told. Her STOP, START and STOP come by
+// the classic webhook alone, or to another sender: the second STOP is no echo of the first.
+func TestClassicStopIsNoEchoOfAnother(t *testing.T) {
+	t.Parallel()
+	for name, start := range map[string]func(*fixture) chat.Event{
+		"START to another sender":           func(f *fixture) chat.Event { return f.event(in2(f.ago(5*time.Second, 2, "START"))) },
+		"START in a word only Twilio knows": func(f *fixture) chat.Event { return f.classic(ann, sender, 2, "Oui", chat.Start) },
+	} {
+		f := newFixture(t)
+		f.addSender()
+		f.live(ann, ch1, mb1)
+		f.exec(`UPDATE conversations SET created_at = now() - interval '1 day'`)
+		must(t, f.AdoptConversation(t.Context(), chat.Adoption{SID: ch2, Participant: chat.RemoteParticipant{SID: mb2, Address: ann, ProxyAddress: other}}))
+		f.apply(f.classic(ann, sender, 1, "STOP", ""))
+		f.passes(10 * time.Second)
+		f.apply(start(f))
+		if one[bool](f, optedOut) {
+			t.Errorf("%s: it is not obeyed", name)
+		}
+		f.apply(f.classic(ann, sender, 3, "STOP", ""))
+		if !one[bool](f, optedOut) {
+			t.Errorf("%s: her second STOP is not obeyed", name)
+		}
+		f.replaysAlike()
+	}
+}
+
+// Nor is it one of what a receipt said.
+func TestClassicStopIsNoEchoOfAReceipt(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	f.live(ann, ch1, mb1)
+	r := f.receipt(ch1, 5, chat.Undelivered, 21610)
+	r.Receipt.At = time.Now().Add(-20 * time.Second)
+	f.apply(f.event(r), f.ago(10*time.Second, 2, "START"))
+	if one[bool](f, optedOut) {
+		t.Fatal("her START is not obeyed")
+	}
+	f.apply(f.classic(ann, sender, 3, "STOP", ""))
+	if !one[bool](f, optedOut) {
+		t.Error("her STOP is not obeyed")
+	}
+	f.replaysAlike()
+}
+
+// A classic word outlives its event by far, and a replay knows it all the same.
+func TestReplayWithoutTheEventOfAClassicWord(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	f.live(ann, ch1, mb1)
+	f.apply(f.classic(ann, sender, 1, "Arret", chat.Stop))
+	f.passes(chat.KeyRetention + time.Hour)
+	_, err := f.PruneEvents(t.Context(), time.Now().Add(-chat.PayloadRetention), time.Now().Add(-chat.KeyRetention), 100)
+	must(t, err)
+	f.replaysAlike()
+}
+
 // A late word of a conversation does not take the place of one that the classic
 // webhook brought, and which that conversation cannot have: it had ended, or the text
 // went to another sender. A START after the end may be an earlier one, tried again.
@@ -321,8 +405,7 @@ func TestSecondClassicStop(t *testing.T) {
 	}
 	echo := func(f *fixture) []chat.Event {
 		f.apply(f.classic(ann, sender, 1, "STOP", ""))
-		f.exec(`UPDATE events SET received_at = received_at - interval '40 seconds' WHERE type = 'classicMessage'`)
-		f.exec(`UPDATE opt_outs SET since = since - interval '40 seconds'`)
+		f.passes(40 * time.Second)
 		return nil
 	}
 	deleted := func(f *fixture) []chat.Event {

@@ -92,7 +92,8 @@ CREATE TEMP TABLE pauses (LIKE {live}.pauses INCLUDING ALL) ON COMMIT DROP;
 CREATE TEMP TABLE forgotten ON COMMIT DROP AS
 	SELECT message_sid FROM {live}.events WHERE payload IS NULL AND applied_at IS NOT NULL AND message_sid <> ''
 	UNION SELECT message_sid FROM {live}.messages WHERE message_sid IS NOT NULL AND created_at < $1
-	UNION SELECT message_sid FROM {live}.receipts WHERE at < $1;
+	UNION SELECT message_sid FROM {live}.receipts WHERE at < $1
+	UNION SELECT heard_by FROM {live}.opt_outs WHERE heard_by <> '' AND since < $1;
 CREATE UNIQUE INDEX ON forgotten (message_sid);
 
 INSERT INTO customers SELECT * FROM {live}.customers;
