@@ -3,9 +3,12 @@
 package main
 
 import (
+	"bytes"
 	"fmt"
 	"math/rand/v2"
+	"net/http"
 	"net/url"
+	"sync"
 	"testing"
 	"time"
 
@@ -69,7 +72,19 @@ func (s *storm) checkTranscripts(tapped *wiretap) {
 		s.t.Error("no webhook was lost: the test proves nothing")
 	}
 	must(s.t, s.sim.SetFaults(twiliosim.Faults{}))
-	passes(s.t, s.db, 15*time.Minute)
+	s.passes(15 * time.Minute)
+	if diff := cmp.Diff(recordsAt(s.sim), recordsWith(s.t, s.db)); diff != "" {
+		s.t.Errorf("-Twilio +ours:\n%s", diff)
+	}
+	if again := repeatedAt(s.sim); len(again) > 0 {
+		s.t.Errorf("sent more than once: %q", again)
+	}
+}
+
+// passes lets that much time pass, and a round of polling.
+func (s *storm) passes(d time.Duration) {
+	s.t.Helper()
+	passes(s.t, s.db, d)
 	deadline := time.Now().Add(settleTime)
 	for tick := time.NewTicker(100 * time.Millisecond); !polled(s.t, s.db); <-tick.C {
 		if time.Now().After(deadline) {
@@ -77,12 +92,54 @@ func (s *storm) checkTranscripts(tapped *wiretap) {
 		}
 	}
 	s.settled(settleTime)
-	if diff := cmp.Diff(recordsAt(s.sim), recordsWith(s.t, s.db)); diff != "" {
-		s.t.Errorf("-Twilio +ours:\n%s", diff)
+}
+
+// checkReplay posts every webhook that was taken once more, a day later (row W5 at its
+// size): nothing changes, and nobody is texted.
+func (s *storm) checkReplay(tapped *wiretap) {
+	s.t.Helper()
+	s.passes(24 * time.Hour)
+	state := func() (state string) {
+		s.t.Helper()
+		must(s.t, s.db.QueryRow(s.t.Context(), eventsState).Scan(&state))
+		return state
 	}
-	if again := repeatedAt(s.sim); len(again) > 0 {
-		s.t.Errorf("sent more than once: %q", again)
+	before, texts := state(), s.sim.Calls()[twiliosim.RouteCreateMessage]
+	feed := make(chan *http.Request)
+	var posters sync.WaitGroup
+	for range 16 {
+		posters.Go(func() {
+			for r := range feed {
+				res, err := http.DefaultClient.Do(r)
+				if err != nil {
+					s.t.Error(err)
+					continue
+				}
+				if _ = res.Body.Close(); res.StatusCode != http.StatusNoContent {
+					s.t.Errorf("a webhook of yesterday is answered %s", res.Status)
+				}
+			}
+		})
 	}
+	posted := map[string]bool{}
+	for _, w := range tapped.seen() {
+		if posted[string(w.body)] || w.status != http.StatusNoContent {
+			continue
+		}
+		posted[string(w.body)] = true
+		r, err := http.NewRequestWithContext(s.t.Context(), http.MethodPost, s.anyReplica().String()+w.target, bytes.NewReader(w.body))
+		must(s.t, err)
+		r.Header = w.header.Clone()
+		feed <- r
+	}
+	close(feed)
+	posters.Wait()
+	s.settled(settleTime)
+	if n := s.sim.Calls()[twiliosim.RouteCreateMessage] - texts; n > 0 || state() != before {
+		s.t.Errorf("%d webhooks of yesterday changed something, and %d texts were posted", len(posted), n)
+		return
+	}
+	s.t.Logf("%d webhooks of yesterday changed nothing", len(posted))
 }
 
 // checkCommitted sees that every webhook that was answered with success is in
@@ -137,6 +194,7 @@ func TestStormTexts(t *testing.T) {
 	}
 	<-done
 	s.checkTranscripts(tapped)
+	s.checkReplay(tapped)
 	t.Logf("%d texts of %d people, %d kills", n, texters, kills)
 }
 
