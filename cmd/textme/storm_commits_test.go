@@ -4,9 +4,11 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"net/http"
+	"os"
 	"regexp"
 	"slices"
 	"strconv"
@@ -150,16 +152,18 @@ type failpoints struct {
 	mu      sync.Mutex
 	reached map[string]string // in this life, and the one death before, "" for none or two
 	armed   map[string]bool   // where the service is to die
-	next    map[string]bool   // and where again, when both replicas run after that
+	next    map[string]bool   // and where again, as soon as one replica runs after that
 	deaths  []string          // where it has
 	alive   chan struct{}     // closed when both replicas run again
+	before  chan struct{}     // that of the death before
 }
 
 // arm begins a life.
 func (f *failpoints) arm(p plan) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.reached, f.armed, f.next, f.deaths, f.alive = map[string]string{}, setOf(p.first), setOf(p.second), nil, nil
+	f.reached, f.armed, f.next, f.deaths = map[string]string{}, setOf(p.first), setOf(p.second), nil
+	f.alive, f.before = nil, nil
 }
 
 func setOf(points []string) map[string]bool {
@@ -202,30 +206,48 @@ func (f *failpoints) reach(point string) bool {
 	if !f.armed[point] {
 		return false
 	}
-	f.armed, f.deaths, f.alive = nil, append(f.deaths, point), make(chan struct{})
+	f.armed, f.deaths = nil, append(f.deaths, point)
+	f.before, f.alive = f.alive, make(chan struct{})
 	return true
 }
 
-// die kills both replicas and starts them again.
+// die kills both replicas and starts them again. One that the death before left to be
+// started is started first, and lives.
 func (f *failpoints) die() {
 	f.mu.Lock()
-	alive := f.alive
+	alive, before := f.alive, f.before
 	f.mu.Unlock()
+	var killed []*replica
 	for i := range f.s.replicas {
-		must(f.s.t, f.s.replicas[i].Load().cmd.Process.Kill())
+		r := f.s.replicas[i].Load()
+		if err := r.cmd.Process.Kill(); err != nil && !errors.Is(err, os.ErrProcessDone) {
+			f.s.t.Error(err)
+		}
+		killed = append(killed, r)
 	}
 	go func() {
 		defer close(alive)
-		for i := range f.s.replicas {
-			r := f.s.replicas[i].Load()
-			<-r.ended
-			r.out.checkPrivate(f.s.t)
-			f.s.start(i)
+		if before != nil {
+			<-before
 		}
-		f.mu.Lock()
-		defer f.mu.Unlock()
-		f.armed, f.next = f.next, nil
+		for i, r := range killed {
+			<-r.ended
+			if f.s.replicas[i].Load() == r {
+				r.out.checkPrivate(f.s.t)
+				f.s.start(i)
+			}
+			f.rearm()
+		}
 	}()
+}
+
+// rearm has the service die again where it is to.
+func (f *failpoints) rearm() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.next != nil {
+		f.armed, f.next = f.next, nil
+	}
 }
 
 // commits is a pgProxy's decide.
