@@ -18,7 +18,7 @@ func TestPolicy(t *testing.T) {
 		"+19005550199":  "a premium-rate number",
 		"+442079460958": "a landline",
 		"+447911123456": "a number of a region that is not served (GG)",
-		"+881612345678": "a number of a region that is not served (001)", // satellite
+		"+881612345678": "a satellite number, or another of no country",
 		"+15005550006":  "the number is the sender itself",
 	} {
 		s := at(time.Now(), Options{})
@@ -30,8 +30,10 @@ func TestPolicy(t *testing.T) {
 	if got := everywhere.refuse(Conversation{Phone: "+447911123456", Sender: "+15005550006"}); got != "" {
 		t.Errorf("with every region: got %q", got)
 	}
-	if got := everywhere.refuse(Conversation{Phone: "+442079460958", Sender: "+15005550006"}); got == "" {
-		t.Error("with every region a landline is texted")
+	for _, phone := range []Phone{"+442079460958", "+881612345678", "+881623456789", "+870776123456"} { // a landline, satellites
+		if got := everywhere.refuse(Conversation{Phone: phone, Sender: "+15005550006"}); got == "" {
+			t.Errorf("with every region %s is texted", phone)
+		}
 	}
 }
 

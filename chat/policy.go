@@ -6,8 +6,12 @@ import (
 	"github.com/nyaruka/phonenumbers"
 )
 
-// AnyRegion in Options.Regions texts every country.
-const AnyRegion = "*"
+// AnyRegion in Options.Regions texts every country. Satellite and other networks of no
+// country, some of the dearest there are, are a region of their own, noCountry.
+const (
+	AnyRegion = "*"
+	noCountry = "001" // phonenumbers' REGION_CODE_FOR_NON_GEO_ENTITY
+)
 
 // refuse says in plain words why policy does not let us text the customer's
 // number; "" means it does. Policy goes by the numbering plan's region and
@@ -33,14 +37,17 @@ func (s *Service) refuse(c Conversation) string {
 	default:
 		return "not a mobile number"
 	}
-	if slices.Contains(s.opts.Regions, AnyRegion) {
+	region, home := c.Phone.Region(), s.opts.Regions
+	if region != noCountry && slices.Contains(home, AnyRegion) {
 		return ""
 	}
-	home := s.opts.Regions
 	if len(home) == 0 {
 		home = []string{c.Sender.Region()}
 	}
-	if region := c.Phone.Region(); !slices.Contains(home, region) {
+	if !slices.Contains(home, region) && region == noCountry {
+		return "a satellite number, or another of no country"
+	}
+	if !slices.Contains(home, region) {
 		return "a number of a region that is not served (" + region + ")"
 	}
 	return ""
