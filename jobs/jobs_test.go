@@ -85,9 +85,14 @@ func enqueue(t testing.TB, q *Queue, pool *pgxpool.Pool, jobs ...chat.Job) {
 // work runs jobs until the test ends.
 func work(t testing.TB, pool *pgxpool.Pool, observe Observe, lease func(uuid.UUID) error) {
 	t.Helper()
+	workWith(t, pool, Options{Observe: observe}, lease)
+}
+
+func workWith(t testing.TB, pool *pgxpool.Pool, opts Options, lease func(uuid.UUID) error) {
+	t.Helper()
 	log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelError + 1}))
 	service := chat.New(rows{lease: lease}, nil, chat.Options{}, time.Now, log)
-	runner, err := NewRunner(pool, service, Options{Observe: observe}, log)
+	runner, err := NewRunner(pool, service, opts, log)
 	must(t, err)
 	must(t, runner.Start(t.Context()))
 	t.Cleanup(func() {
@@ -230,6 +235,31 @@ func TestPoisonedJobs(t *testing.T) {
 	until(t, "those that failed are done", func() bool { return count(t, pool, `state = 'completed'`) == others+2 })
 	close(release)
 	until(t, "the one that hung is done", func() bool { return count(t, pool, `state = 'completed'`) == others+3 })
+}
+
+// A job that never returns is run again after a while, and again: it must not take a
+// slot each time. With two of them, others are done beside three that hang.
+func TestJobsThatNeverReturn(t *testing.T) {
+	t.Parallel()
+	q, pool := newTestQueue(t)
+	good, release := uuid.New(), make(chan struct{})
+	var hung, done atomic.Int32
+	workWith(t, pool, Options{Workers: 2, Timing: chat.TimingFor(1500 * time.Millisecond)}, func(id uuid.UUID) error {
+		if id == good {
+			done.Add(1)
+			return nil
+		}
+		hung.Add(1)
+		<-release
+		return nil
+	})
+	t.Cleanup(func() { close(release) }) // before work ends
+	for range 3 {
+		enqueue(t, q, pool, chat.AdvanceJob{ConversationID: uuid.New()})
+	}
+	until(t, "all three hang", func() bool { return hung.Load() == 3 })
+	enqueue(t, q, pool, chat.AdvanceJob{ConversationID: good})
+	until(t, "another is done", func() bool { return done.Load() == 1 })
 }
 
 // Ended jobs go when they are older than they need be.

@@ -107,6 +107,8 @@ func NewRunner(pool *pgxpool.Pool, service *chat.Service, opts Options, log *slo
 		JobTimeout:           opts.Timing.Job,
 		RescueStuckJobsAfter: opts.Timing.Rescue,
 		SoftStopTimeout:      softStop,
+		JobStuckHandler:      errorLog{log}.stuck,
+		JobStuckThreshold:    opts.Timing.Rescue - opts.Timing.Job, // then it is run again
 		ErrorHandler:         errorLog{log},
 		Logger:               log.With("component", "river"),
 
@@ -213,6 +215,13 @@ type errorLog struct{ log *slog.Logger }
 func (l errorLog) HandleError(ctx context.Context, job *rivertype.JobRow, err error) *river.ErrorHandlerResult {
 	l.log.WarnContext(ctx, "job failed", "job_id", job.ID, "job_kind", job.Kind, "attempt", job.Attempt, "err", err)
 	return nil
+}
+
+// stuck tells of a job that does not return, whatever its context says. It gives its
+// slot up: it is run again, and again, and would take one slot after the other.
+func (l errorLog) stuck(ctx context.Context, job river.JobStuckHandlerParams) river.JobStuckHandlerResult {
+	l.log.ErrorContext(ctx, "job does not return", "job_id", job.ID, "job_kind", job.Kind, "stuck_jobs", job.TotalStuckJobs)
+	return river.JobStuckHandlerResult{AddWorkerSlot: true}
 }
 
 // HandlePanic implements river.ErrorHandler.
