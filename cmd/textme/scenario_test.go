@@ -342,11 +342,20 @@ func (s *storm) addSource(key string) {
 // command runs one of the operator's commands.
 func (s *storm) command(args ...string) {
 	s.t.Helper()
+	if err := s.try(args...); err != nil {
+		s.t.Fatalf("textme %s: %v", strings.Join(args, " "), err)
+	}
+}
+
+// try is a command that may fail.
+func (s *storm) try(args ...string) error {
+	s.t.Helper()
 	if s.program != "" {
-		if out, err := s.runs(args...).CombinedOutput(); err != nil {
-			s.t.Fatalf("textme %s: %v\n%s", strings.Join(args, " "), err, out)
+		out, err := s.runs(args...).CombinedOutput()
+		if err != nil {
+			return fmt.Errorf("%w\n%s", err, out)
 		}
-		return
+		return nil
 	}
 	getenv := func(name string) (value string) {
 		for _, setting := range s.env {
@@ -358,6 +367,7 @@ func (s *storm) command(args ...string) {
 	}
 	w := world{getenv: getenv, in: strings.NewReader(""), out: new(output), err: new(output)}
 	if code := run(s.t.Context(), args, w); code != exitOK {
-		s.t.Fatalf("textme %s: %s", strings.Join(args, " "), w.err)
+		return fmt.Errorf("exit %d\n%s", code, w.err)
 	}
+	return nil
 }

@@ -77,10 +77,11 @@ func TestStormFailpoints(t *testing.T) {
 	v := &visits{seed: stormSeed(), each: size("STORM_EACH", 0), most: size("STORM_FAILPOINTS", 16), points: map[string]*visited{}}
 	if !t.Run("points", func(t *testing.T) {
 		f := newFailpoints(t)
-		for i := range undisturbed {
-			f.arm(plan{})
-			f.live(i)
-			v.see(f.points(), nil)
+		for i := range undisturbed * len(lifeKinds) {
+			p := plan{life: i, kind: i % len(lifeKinds)}
+			f.arm(p)
+			f.live(p)
+			v.see(p.kind, f.points(), nil)
 		}
 		t.Logf("%d points: %s", len(v.points), strings.Join(slices.Sorted(maps.Keys(v.points)), ", "))
 	}) || len(v.points) == 0 { // not chosen by -run
@@ -98,12 +99,12 @@ func TestStormFailpoints(t *testing.T) {
 	})
 	died, text, enough := v.summary()
 	t.Log(text)
-	if !enough || died < v.lives/2 {
-		t.Errorf("that is too seldom: %d of %d, and at each point %d wanted", died, v.lives, v.each)
+	if !enough || died < v.lived()/2 {
+		t.Errorf("that is too seldom: %d of %d, and at each point %d wanted", died, v.lived(), v.each)
 	}
 }
 
-// undisturbed lives tell which points there are.
+// undisturbed lives of each kind tell which points there are.
 const undisturbed = 3
 
 // livesEach is how many people one storm takes: everybody is polled, so that the
@@ -121,8 +122,8 @@ func (v *visits) storm(t *testing.T) (more bool) {
 		}
 		t.Logf("life %d: the service dies %s", p.life, p.target)
 		f.arm(p)
-		deaths := f.live(p.life)
-		v.see(f.points(), deaths)
+		deaths := f.live(p)
+		v.see(p.kind, f.points(), deaths)
 		v.done(p)
 		if t.Failed() {
 			t.Fatalf("after a kill %s", strings.Join(deaths, ", and one "))
@@ -139,6 +140,7 @@ func newFailpoints(t *testing.T) *failpoints {
 		opts.Ledger, opts.Fault = true, f.calls
 		env["WELCOME_EVERY"], env["BOT_SCRIPT"] = "off", "../../bot/scripts/default.txt"
 		env["RESCUE_AFTER"], env["RECONCILE_EVERY"], env["RECONCILE_RATE"] = "3s", "2s", "off"
+		env["CREATE_RATE"], env["SENDER_RATE"] = "30/1s", "10/1s"
 		newPGProxy(t, env, f.commits)
 	})
 	f.s.addSource("landing")
@@ -289,56 +291,130 @@ func (d *deaf) Header() http.Header         { return d.header }
 func (d *deaf) Write(p []byte) (int, error) { return len(p), nil }
 func (d *deaf) WriteHeader(int)             {}
 
-// live lets the i-th person live through everything and compares what is known
-// of them in the end. It returns where the service has died meanwhile.
-func (f *failpoints) live(i int) (deaths []string) {
-	s := f.s
-	s.t.Helper()
-	sc := &scenario{phone: number(i)}
-	client := &http.Client{Timeout: 5 * time.Second}
-	defer client.CloseIdleConnections()
-	act := func(name string) {
-		s.t.Helper()
-		for _, a := range scenarioActs {
-			if a.name == name {
-				sc.history = append(sc.history, name)
-				a.act(s.t.Context(), s, sc, client, len(sc.history))
-				return
-			}
-		}
-		s.t.Fatalf("nobody knows how to: %s", name)
-	}
-	answered := func(what string, n int) {
-		s.t.Helper()
-		s.eventually(fmt.Sprintf("%s has %d %q (%v)", sc.phone, n, what, sc.history), func() bool { return s.has(sc.phone, what) >= n })
-	}
-	const hours = "open Mon-Fri"
-	act("HOURS")
-	answered(hours, 1)
-	act("signs up")
-	answered(welcomeText, 1)
-	act("is taken out by others")
-	s.eventually("the participant is back", func() bool { return s.isBound(sc.phone) })
-	act("HOURS")
-	answered(hours, 2)
-	act("STOP")
-	s.eventually("the STOP is heard", func() bool { return s.hasHeard(sc.phone, "STOP") })
-	act("START")
-	s.eventually("the START is heard", func() bool { return s.hasHeard(sc.phone, "START") })
-	act("is closed by others")
-	act("signs up on the other page")
-	s.eventually("the new row is live", func() bool { return s.isBound(sc.phone) })
-	act("HOURS")
-	answered(hours, 3)
-	act("is deleted by others")
-	act("signs up")
-	s.eventually("the next row is live", func() bool { return s.isBound(sc.phone) })
+// life is one person's.
+type life struct {
+	*storm
+	*scenario
+	client *http.Client
+}
+
+// lifeKinds are what people may live through.
+var lifeKinds = [...]func(*life){(*life).inPeace, (*life).inTrouble}
+
+// live lets a person live through everything there is in that kind of life, and
+// compares what is known of them in the end. It returns where the service has died
+// meanwhile.
+func (f *failpoints) live(p plan) (deaths []string) {
+	l := &life{storm: f.s, scenario: &scenario{phone: number(p.life)}, client: &http.Client{Timeout: 5 * time.Second}}
+	l.t.Helper()
+	defer l.client.CloseIdleConnections()
+	lifeKinds[p.kind](l)
 	deaths = f.disarm() // whatever comes now comes to an end
-	s.settled(settleTime)
-	if broken := s.facts().broken(sc.phone); len(broken) > 0 {
-		s.t.Errorf("%s:\n\t%s\nhistory: %v", sc.phone, strings.Join(broken, "\n\t"), sc.history)
+	l.settled(settleTime)
+	if broken := l.facts().broken(l.phone); len(broken) > 0 {
+		l.t.Errorf("%s:\n\t%s\nhistory: %v", l.phone, strings.Join(broken, "\n\t"), l.history)
 	}
 	return deaths
+}
+
+// act has the person, or others, do what a scenario knows.
+func (l *life) act(name string) {
+	l.t.Helper()
+	for _, a := range scenarioActs {
+		if a.name == name {
+			l.history = append(l.history, name)
+			a.act(l.t.Context(), l.storm, l.scenario, l.client, len(l.history))
+			return
+		}
+	}
+	l.t.Fatalf("nobody knows how to: %s", name)
+}
+
+// answered waits until the phone has so many texts that contain what.
+func (l *life) answered(what string, n int) {
+	l.t.Helper()
+	l.eventually(fmt.Sprintf("%s has %d %q (%v)", l.phone, n, what, l.history), func() bool { return l.has(l.phone, what) >= n })
+}
+
+// openHours is in the bot's answer to HOURS.
+const openHours = "open Mon-Fri"
+
+// inPeace is a life in which Twilio does what it is asked to.
+func (l *life) inPeace() {
+	l.t.Helper()
+	l.act("HOURS")
+	l.answered(openHours, 1)
+	l.act("signs up")
+	l.answered(welcomeText, 1)
+	l.act("is taken out by others")
+	l.eventually("the participant is back", func() bool { return l.isBound(l.phone) })
+	l.act("HOURS")
+	l.answered(openHours, 2)
+	l.act("STOP")
+	l.eventually("the STOP is heard", func() bool { return l.hasHeard(l.phone, "STOP") })
+	l.act("START")
+	l.eventually("the START is heard", func() bool { return l.hasHeard(l.phone, "START") })
+	l.act("is closed by others")
+	l.act("signs up on the other page")
+	l.eventually("the new row is live", func() bool { return l.isBound(l.phone) })
+	l.act("HOURS")
+	l.answered(openHours, 3)
+	l.act("is deleted by others")
+	l.act("signs up")
+	l.eventually("the next row is live", func() bool { return l.isBound(l.phone) })
+}
+
+// inTrouble is one in which it does not: the number is refused, the credentials are not
+// valid any more, all have to wait, a text is refused, and somebody else has a
+// conversation of their own.
+func (l *life) inTrouble() {
+	l.t.Helper()
+	l.sim.RefuseNumber(string(l.phone), 50407)
+	l.act("signs up")
+	l.eventually("the row has failed", func() bool { return l.rows()[l.phone].state == chat.Failed })
+	l.sim.RefuseNumber(string(l.phone), 0)
+	l.eventually("staff try it again", func() bool {
+		_ = l.try("conversations", "retry", "--all-failed") // the command may die as well
+		return l.rows()[l.phone].state != chat.Failed
+	})
+	l.answered(welcomeText, 1)
+
+	l.sim.RevokeCredentials(true)
+	l.act("HOURS")
+	l.eventually("all is paused", func() (paused bool) {
+		must(l.t, l.db.QueryRow(l.t.Context(), `SELECT EXISTS (SELECT FROM pauses)`).Scan(&paused))
+		return paused
+	})
+	l.sim.RevokeCredentials(false)
+	l.answered(openHours, 1)
+
+	l.firstPost(twiliosim.Fault{Kind: twiliosim.Busy, RetryAfter: time.Second})
+	l.act("HOURS")
+	l.answered(openHours, 2)
+	l.firstPost(twiliosim.Fault{Kind: twiliosim.Refusal, Code: 30004})
+	l.act("HOURS")
+	l.eventually("the answer is refused, or posted again after a death", func() (refused bool) {
+		must(l.t, l.db.QueryRow(l.t.Context(), `SELECT EXISTS (SELECT FROM messages m JOIN conversations c ON c.id = conversation_id
+			JOIN customers k ON k.id = customer_id WHERE phone = $1 AND error_code = 30004)`, l.phone).Scan(&refused))
+		return refused || l.has(l.phone, openHours) > 2
+	})
+	must(l.t, l.sim.SetFaults(twiliosim.Faults{}))
+
+	somebody := strings.Replace(string(l.phone), "+1415", "+1212", 1)
+	ch, _, err := l.sim.Console(true).Foreign("crm-"+somebody[1:], "", somebody, storySender)
+	must(l.t, err)
+	_, err = l.sim.Console(true).Post(ch, "crm", "canary of somebody else's")
+	must(l.t, err)
+	l.act("HOURS") // which the bot has answered often enough
+	l.eventually("the text is heard", func() bool { return l.heardOf(l.phone, "HOURS") == 4 })
+}
+
+// firstPost has the first try at each text to the person meet with the fault.
+func (l *life) firstPost(fault twiliosim.Fault) {
+	l.t.Helper()
+	must(l.t, l.sim.SetFaults(twiliosim.Faults{Calls: []twiliosim.Rule{{
+		On: []string{twiliosim.RouteCreateMessage}, Phones: []string{string(l.phone)}, First: 1, Faults: []twiliosim.Fault{fault},
+	}}}))
 }
 
 // has counts the texts on the phone that contain what.
@@ -352,11 +428,17 @@ func (s *storm) has(phone chat.Phone, what string) (n int) {
 }
 
 // hasHeard reports whether the word of the phone is in a transcript.
-func (s *storm) hasHeard(phone chat.Phone, word string) (known bool) {
+func (s *storm) hasHeard(phone chat.Phone, word string) bool {
 	s.t.Helper()
-	must(s.t, s.db.QueryRow(s.t.Context(), `SELECT EXISTS (SELECT FROM messages m JOIN conversations c ON c.id = conversation_id
-		JOIN customers k ON k.id = customer_id WHERE phone = $1 AND body = $2)`, phone, word).Scan(&known))
-	return known
+	return s.heardOf(phone, word) > 0
+}
+
+// heardOf counts the texts of the phone that read so, in transcripts.
+func (s *storm) heardOf(phone chat.Phone, word string) (n int) {
+	s.t.Helper()
+	must(s.t, s.db.QueryRow(s.t.Context(), `SELECT count(*) FROM messages m JOIN conversations c ON c.id = conversation_id
+		JOIN customers k ON k.id = customer_id WHERE phone = $1 AND direction = 'in' AND body = $2`, phone, word).Scan(&n))
+	return n
 }
 
 // isBound reports whether the phone's open row is live with the participant it

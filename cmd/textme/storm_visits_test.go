@@ -21,18 +21,18 @@ type visits struct {
 	most int // lives
 
 	mu     sync.Mutex
-	lives  int
+	lives  [len(lifeKinds)]int
 	points map[string]*visited
 }
 
 // visited is one point.
 type visited struct {
-	plain  bool           // an undisturbed life reaches it; others are reached only after a death
-	lives  int            // in which it was reached
-	after  map[string]int // of them those in which the service had died before, once, by where
-	died   int            // how often the service has died there
-	tried  int            // lives in which it was to
-	chosen int            // those of them that are not over
+	plain  bool                // an undisturbed life reaches it; others are reached only after a death
+	lives  [len(lifeKinds)]int // in which it was reached, by kind
+	after  map[string]int      // of them those in which the service had died before, once, by where
+	died   int                 // how often the service has died there
+	tried  int                 // lives in which it was to
+	chosen int                 // those of them that are not over
 }
 
 // triesEach is how many lives are spent on one death at a point that only some
@@ -43,13 +43,14 @@ const triesEach = 5
 // first, and then at whichever of second.
 type plan struct {
 	life          int
+	kind          int    // of lifeKinds
 	target        string // for which it was made
 	first, second []string
 }
 
 // see notes what one life was like: the points it reached, and the one death that came
 // before, "" for none or two; and where the service died.
-func (v *visits) see(reached map[string]string, deaths []string) {
+func (v *visits) see(kind int, reached map[string]string, deaths []string) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	for point, after := range reached {
@@ -61,8 +62,8 @@ func (v *visits) see(reached map[string]string, deaths []string) {
 			p = &visited{after: map[string]int{}}
 			v.points[point] = p
 		}
-		p.lives++
-		p.plain = p.plain || v.lives == 0
+		p.lives[kind]++
+		p.plain = p.plain || v.lived() == 0
 		if after != "" {
 			p.after[after]++
 		}
@@ -77,23 +78,43 @@ func (v *visits) see(reached map[string]string, deaths []string) {
 func (v *visits) next() (pl plan, ok bool) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	if v.lives >= v.most {
+	if v.lived() >= v.most {
 		return pl, false
 	}
 	if pl.target = v.turn(true); pl.target != "" {
-		pl.first = append(v.wanting(func(p *visited) bool { return p.lives < v.lives/2 }), pl.target)
+		pl.kind = v.points[pl.target].kind()
+		pl.first = append(v.wanting(func(p *visited) bool { return p.lives[pl.kind] < v.lives[pl.kind]/2 }), pl.target)
 		pl.second = v.wanting(func(p *visited) bool { return !p.plain })
 	} else if pl.target = v.turn(false); pl.target != "" {
+		pl.kind = v.points[pl.target].kind()
 		pl.first, pl.second = []string{v.before(pl.target), pl.target}, []string{pl.target}
 	} else {
 		return pl, false
 	}
-	v.lives++
+	v.lives[pl.kind]++
 	p := v.points[pl.target]
 	p.tried++
 	p.chosen++
-	pl.life = v.lives
+	pl.life = v.lived()
 	return pl, true
+}
+
+// lived is how many lives there were.
+func (v *visits) lived() (n int) {
+	for _, of := range v.lives {
+		n += of
+	}
+	return n
+}
+
+// kind is that of the lives which reach the point most often.
+func (p *visited) kind() (kind int) {
+	for i, n := range p.lives {
+		if n > p.lives[kind] {
+			kind = i
+		}
+	}
+	return kind
 }
 
 // turn is the plain point whose turn it is, or the other, "" for none.
@@ -150,14 +171,14 @@ func (v *visits) summary() (died int, text string, enough bool) {
 	for _, name := range slices.Sorted(maps.Keys(v.points)) {
 		p := v.points[name]
 		died += p.died
-		line := fmt.Sprintf("%4d %s, reached in %d lives", p.died, name, p.lives)
+		line := fmt.Sprintf("%4d %s, reached in %v lives", p.died, name, p.lives)
 		if !p.plain {
 			line += fmt.Sprintf(", only after a death, most often %s; tried in %d", v.before(name), p.tried)
 		}
 		lines = append(lines, line)
 		enough = enough && (p.died >= v.each || !p.plain && p.tried >= triesEach*v.each)
 	}
-	return died, fmt.Sprintf("in %d lives the service died %d times:\n\t%s", v.lives, died, strings.Join(lines, "\n\t")), enough
+	return died, fmt.Sprintf("in %v lives the service died %d times:\n\t%s", v.lives, died, strings.Join(lines, "\n\t")), enough
 }
 
 // atStart are points of the set-up and not of somebody's life, those of River's own
