@@ -20,37 +20,42 @@ import (
 // then the events without a result were not kept. Applying is free of order: a
 // receipt may come before its message, a message before its conversation.
 func (s *Store) ApplyEvents(ctx context.Context, events []chat.Event) ([]chat.Result, error) {
-	if len(events) != 1 {
-		return s.applyOrSplit(ctx, events)
+	if len(events) == 1 {
+		result, err := s.ingest.do(ctx, events[0])
+		if err != nil {
+			return nil, err
+		}
+		return []chat.Result{result}, nil
 	}
-	result, err := s.ingest.do(ctx, events[0])
-	if err != nil {
-		return nil, err
+	results, errs := s.applyOrSplit(ctx, events)
+	if i := slices.IndexFunc(errs, func(err error) bool { return err != nil }); i >= 0 {
+		return results[:i], errs[i]
 	}
-	return []chat.Result{result}, nil
+	return results, nil
 }
 
 // applyOrSplit applies the events in one transaction, or else one by one.
-func (s *Store) applyOrSplit(ctx context.Context, events []chat.Event) ([]chat.Result, error) {
+func (s *Store) applyOrSplit(ctx context.Context, events []chat.Event) ([]chat.Result, []error) {
 	results, err := s.applyTogether(ctx, events)
 	if err == nil {
 		return results, nil
 	}
-	results = results[:0]
-	for _, e := range events {
-		one, err := s.applyTogether(ctx, []chat.Event{e})
-		if refused(err) {
-			one, err = s.storeRefused(ctx, e, err)
-		}
-		if err != nil && !errors.Is(err, chat.ErrUnavailable) {
+	return oneByOne(events, func(e chat.Event) (chat.Result, error) { return s.applyAlone(ctx, e) })
+}
+
+// applyAlone applies one event, or keeps it with its error.
+func (s *Store) applyAlone(ctx context.Context, e chat.Event) (chat.Result, error) {
+	results, err := s.applyTogether(ctx, []chat.Event{e})
+	if refused(err) {
+		results, err = s.storeRefused(ctx, e, err)
+	}
+	if err != nil {
+		if !errors.Is(err, chat.ErrUnavailable) {
 			err = fmt.Errorf("%w: %w", chat.ErrUnavailable, err)
 		}
-		if err != nil {
-			return results, err
-		}
-		results = append(results, one...)
+		return chat.Result{}, err
 	}
-	return results, nil
+	return results[0], nil
 }
 
 func (s *Store) applyTogether(ctx context.Context, events []chat.Event) (results []chat.Result, err error) {

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -20,9 +21,9 @@ const (
 
 // groupCommit gathers items that callers bring one at a time.
 type groupCommit[T, R any] struct {
-	// apply commits a batch and returns a result for each item in order. With
-	// an error there may be fewer: the items without one were not kept.
-	apply func(context.Context, []T) ([]R, error)
+	// apply commits a batch and returns a result for each item in order and, if
+	// not all were kept, an error for each, nil for those that were.
+	apply func(context.Context, []T) ([]R, []error)
 
 	mu      sync.Mutex
 	waiting []*pending[T, R]
@@ -80,13 +81,29 @@ func (g *groupCommit[T, R]) commitBatch(batch []*pending[T, R]) {
 	for i, p := range batch {
 		items[i] = p.item
 	}
-	results, err := g.apply(ctx, items)
+	results, errs := g.apply(ctx, items)
 	for i, p := range batch {
-		if i < len(results) {
-			p.result = results[i]
+		if errs != nil && errs[i] != nil {
+			p.err = errs[i]
 		} else {
-			p.err = err
+			p.result = results[i]
 		}
 		close(p.done)
 	}
+}
+
+// oneByOne commits each item alone, where one has spoiled it for the others. When
+// the database cannot commit one, the rest is not tried.
+func oneByOne[T, R any](items []T, commit func(T) (R, error)) (results []R, errs []error) {
+	results, errs = make([]R, len(items)), make([]error, len(items))
+	var away error
+	for i, item := range items {
+		if errs[i] = away; away != nil {
+			continue
+		}
+		if results[i], errs[i] = commit(item); errors.Is(errs[i], chat.ErrUnavailable) {
+			away = errs[i]
+		}
+	}
+	return results, errs
 }

@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"errors"
 	"net/netip"
 	"time"
 
@@ -18,50 +17,41 @@ import (
 // one's answer and changes nothing. When ctx ends first, it may be recorded all
 // the same.
 func (s *Store) RecordSignup(ctx context.Context, signup chat.Signup) (chat.Recorded, error) {
-	r, err := s.signups.do(ctx, signup)
-	if err == nil {
-		err = r.err
-	}
-	return r.Recorded, err
-}
-
-// recordedSignup is what became of one sign-up of a batch.
-type recordedSignup struct {
-	chat.Recorded
-	err error
+	return s.signups.do(ctx, signup)
 }
 
 // recordOrSplit records the sign-ups in one transaction. If one spoils it for
 // the others, they are recorded one by one.
-func (s *Store) recordOrSplit(ctx context.Context, signups []chat.Signup) ([]recordedSignup, error) {
+func (s *Store) recordOrSplit(ctx context.Context, signups []chat.Signup) ([]chat.Recorded, []error) {
 	results, err := s.recordTogether(ctx, signups)
-	if err == nil || len(signups) == 1 && constraint(err) != dedupeConstraint {
-		return results, err
+	switch {
+	case err == nil:
+		return results, nil
+	case len(signups) == 1 && constraint(err) != dedupeConstraint:
+		return nil, []error{err}
 	}
-	results = results[:0]
-	for i := range signups {
-		alone := signups[i : i+1]
-		one, err := s.recordTogether(ctx, alone)
-		if constraint(err) == dedupeConstraint { // a racing twin was faster: now it is found
-			one, err = s.recordTogether(ctx, alone)
-		}
-		switch {
-		case errors.Is(err, chat.ErrUnavailable):
-			return results, err
-		case err != nil:
-			one = []recordedSignup{{err: err}}
-		}
-		results = append(results, one...)
+	return oneByOne(signups, func(signup chat.Signup) (chat.Recorded, error) { return s.recordAlone(ctx, signup) })
+}
+
+// recordAlone records one sign-up.
+func (s *Store) recordAlone(ctx context.Context, signup chat.Signup) (chat.Recorded, error) {
+	alone := []chat.Signup{signup}
+	results, err := s.recordTogether(ctx, alone)
+	if constraint(err) == dedupeConstraint { // a racing twin was faster: now it is found
+		results, err = s.recordTogether(ctx, alone)
 	}
-	return results, nil
+	if err != nil {
+		return chat.Recorded{}, err
+	}
+	return results[0], nil
 }
 
 // dedupeConstraint keeps a submission from being recorded twice.
 const dedupeConstraint = "signups_dedupe_key"
 
-func (s *Store) recordTogether(ctx context.Context, signups []chat.Signup) (results []recordedSignup, err error) {
+func (s *Store) recordTogether(ctx context.Context, signups []chat.Signup) (results []chat.Recorded, err error) {
 	err = s.tx(ctx, "record signup", func(tx pgx.Tx) error {
-		results = make([]recordedSignup, len(signups))
+		results = make([]chat.Recorded, len(signups))
 		for _, round := range rounds(signups, results) {
 			if err := s.recordRound(ctx, tx, round); err != nil {
 				return err
@@ -77,7 +67,7 @@ func (s *Store) recordTogether(ctx context.Context, signups []chat.Signup) (resu
 
 // rounds divides the sign-ups so that nobody signs up twice in one round: a
 // later sign-up of a person sees the earlier one.
-func rounds(signups []chat.Signup, results []recordedSignup) (all [][]*draft) {
+func rounds(signups []chat.Signup, results []chat.Recorded) (all [][]*draft) {
 	before := map[chat.Phone]int{} // by person: the rounds they are in
 	for i, signup := range signups {
 		n := before[signup.Phone]
@@ -85,7 +75,7 @@ func rounds(signups []chat.Signup, results []recordedSignup) (all [][]*draft) {
 		if n == len(all) {
 			all = append(all, nil)
 		}
-		all[n] = append(all[n], &draft{Signup: signup, result: &results[i].Recorded})
+		all[n] = append(all[n], &draft{Signup: signup, result: &results[i]})
 	}
 	return all
 }

@@ -48,7 +48,7 @@ type Store struct {
 	decode Decode
 
 	ingest  *groupCommit[chat.Event, chat.Result]
-	signups *groupCommit[chat.Signup, recordedSignup]
+	signups *groupCommit[chat.Signup, chat.Recorded]
 }
 
 // New wires a Store to a migrated database. A nil queue is for callers that
@@ -56,7 +56,7 @@ type Store struct {
 func New(pool *pgxpool.Pool, keys *chat.Keyring, queue Queue, decode Decode) *Store {
 	s := &Store{pool: pool, keys: keys, queue: queue, decode: decode}
 	s.ingest = &groupCommit[chat.Event, chat.Result]{apply: s.applyOrSplit}
-	s.signups = &groupCommit[chat.Signup, recordedSignup]{apply: s.recordOrSplit}
+	s.signups = &groupCommit[chat.Signup, chat.Recorded]{apply: s.recordOrSplit}
 	return s
 }
 
