@@ -105,26 +105,3 @@ func (s *Store) FinishPoll(ctx context.Context, done chat.PollDone) error {
 		return err
 	})
 }
-
-// PollAll makes every open conversation at Twilio, and the look for unknown
-// ones, due now, and counts the conversations. Those that are due already stay
-// so. The mapping of each is checked as well.
-func (s *Store) PollAll(ctx context.Context) (due int, err error) {
-	err = s.tx(ctx, "poll all", func(tx pgx.Tx) error {
-		if _, err := tx.Exec(ctx, `SET LOCAL statement_timeout = '5min'`); err != nil { // it may be a large table
-			return err
-		}
-		const q = `/* store.PollAll */
-			UPDATE conversations SET reconcile_at = least(reconcile_at, now()), mapping_checked_at = 'epoch'
-			WHERE conversation_sid IS NOT NULL AND state <> 'closed'`
-		tag, err := tx.Exec(ctx, q)
-		if err != nil {
-			return err
-		}
-		due = int(tag.RowsAffected())
-		const look = `/* store.PollAll */ UPDATE looks SET next_at = least(next_at, now()) WHERE scope = $1`
-		_, err = tx.Exec(ctx, look, discoveryLook)
-		return err
-	})
-	return due, err
-}
