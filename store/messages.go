@@ -27,7 +27,7 @@ func (a *applier) applyMessages(ctx context.Context, events []chat.Event) error 
 	}
 	for _, e := range tell {
 		row := a.rows[e.SID]
-		if !(arrival{e.Message, row}).incoming() {
+		if !arrivalOf(e, row).incoming() {
 			continue
 		}
 		if err := a.obey(ctx, row, e); err != nil {
@@ -48,7 +48,22 @@ func (a *applier) applyMessages(ctx context.Context, events []chat.Event) error 
 // arrival is a message at Twilio on its way into a conversation's transcript.
 type arrival struct {
 	chat.RemoteMessage
-	row eventRow
+	row    eventRow
+	bodyAt *time.Time // as of when the body reads so; nil if that is not told
+}
+
+// arrivalOf is the message that an event tells of. A removal may tell a body or not,
+// and nobody has edited a text by deleting it.
+func arrivalOf(e chat.Event, row eventRow) arrival {
+	m := arrival{RemoteMessage: e.Message, row: row}
+	switch {
+	case e.Type == chat.MessageRemoved:
+	case m.Edited():
+		m.bodyAt = &m.UpdatedAt
+	default:
+		m.bodyAt = &m.At
+	}
+	return m
 }
 
 // upsertMessages is the one way messages at Twilio enter the transcript,
@@ -59,14 +74,14 @@ func (a *applier) upsertMessages(ctx context.Context, events []chat.Event) (hear
 	var arrivals []arrival
 	var sent []chat.MessageSID
 	for _, e := range events {
-		m := arrival{e.Message, a.rows[e.SID]}
+		m := arrivalOf(e, a.rows[e.SID])
 		if m.OurID != uuid.Nil {
 			found, err := a.updateOurs(ctx, m)
 			if err != nil {
 				return nil, err
 			}
 			if found && m.Edited() {
-				err = a.revise(ctx, m.RemoteMessage)
+				err = a.revise(ctx, m)
 			}
 			if err != nil {
 				return nil, err
@@ -87,7 +102,7 @@ func (a *applier) upsertMessages(ctx context.Context, events []chat.Event) (hear
 	}
 	for _, m := range arrivals {
 		if known[m.SID] {
-			if err := a.revise(ctx, m.RemoteMessage); err != nil {
+			if err := a.revise(ctx, m); err != nil {
 				return nil, err
 			}
 		}
@@ -122,7 +137,7 @@ func (a *applier) insertMessages(ctx context.Context, arrivals []arrival) (heard
 	n := len(arrivals)
 	ids, conversations, sids, indexes := make([]uuid.UUID, n), make([]uuid.UUID, n), make([]string, n), make([]int, n)
 	directions, authors, bodies, media := make([]string, n), make([]string, n), make([]string, n), make([]*string, n)
-	statuses, ats, bodyAts := make([]string, n), make([]time.Time, n), make([]time.Time, n)
+	statuses, ats, bodyAts := make([]string, n), make([]time.Time, n), make([]*time.Time, n)
 	for i, m := range arrivals {
 		directions[i], statuses[i] = "out", string(chat.Accepted)
 		if m.incoming() {
@@ -133,7 +148,7 @@ func (a *applier) insertMessages(ctx context.Context, arrivals []arrival) (heard
 			media[i] = &text
 		}
 		ids[i], conversations[i], sids[i], indexes[i] = newID(), m.row.ID, string(m.SID), m.Index
-		authors[i], bodies[i], ats[i], bodyAts[i] = m.author(), m.Body, m.At, bodyAt(m.RemoteMessage)
+		authors[i], bodies[i], ats[i], bodyAts[i] = m.author(), m.Body, m.At, m.bodyAt
 	}
 	inserted, err := collect[chat.MessageSID](ctx, a.tx, q, ids, conversations, sids, indexes, directions, authors, bodies, media, statuses, ats, bodyAts)
 	for _, m := range arrivals {
@@ -150,23 +165,18 @@ func (a *applier) insertMessages(ctx context.Context, arrivals []arrival) (heard
 	return heard, known, err
 }
 
-// bodyAt is as of when the message's body reads so.
-func bodyAt(m chat.RemoteMessage) time.Time {
-	if m.Edited() {
-		return m.UpdatedAt
-	}
-	return m.At
-}
-
 // revise takes over a newer body, and notes an edit whichever of two versions
-// comes first.
-func (a *applier) revise(ctx context.Context, m chat.RemoteMessage) error {
+// comes first. What only a removal has told is no version.
+func (a *applier) revise(ctx context.Context, m arrival) error {
+	if m.bodyAt == nil {
+		return nil
+	}
 	const q = `/* store.revise */
-		UPDATE messages SET body = CASE WHEN $3 > body_at THEN $2 ELSE body END,
-			edited_at = CASE WHEN body <> $2 THEN greatest(edited_at, body_at, $3) ELSE edited_at END,
+		UPDATE messages SET body = CASE WHEN body_at >= $3 THEN body ELSE $2 END,
+			edited_at = CASE WHEN body_at IS NOT NULL AND body <> $2 THEN greatest(edited_at, body_at, $3) ELSE edited_at END,
 			body_at = greatest(body_at, $3)
 		WHERE message_sid = $1`
-	_, err := a.tx.Exec(ctx, q, m.SID, m.Body, bodyAt(m))
+	_, err := a.tx.Exec(ctx, q, m.SID, m.Body, m.bodyAt)
 	return err
 }
 
@@ -226,8 +236,8 @@ func saidAt(m chat.RemoteMessage) time.Time {
 	return m.At.Truncate(time.Second).Add(time.Duration(m.Index) * time.Microsecond)
 }
 
-func (a *applier) messageUpdated(ctx context.Context, _ eventRow, e chat.Event) error {
-	return a.revise(ctx, e.Message)
+func (a *applier) messageUpdated(ctx context.Context, row eventRow, e chat.Event) error {
+	return a.revise(ctx, arrivalOf(e, row))
 }
 
 func (a *applier) messageRemoved(ctx context.Context, _ eventRow, e chat.Event) error {

@@ -57,7 +57,7 @@ func (s *Store) leaveParked(ctx context.Context, tx pgx.Tx, row eventRow, sid ch
 	a := applier{Store: s, tx: tx}
 	for _, p := range parked {
 		e, err := s.read(p)
-		if err != nil || !e.TellsMessage() || !(arrival{e.Message, row}).incoming() {
+		if err != nil || !e.TellsMessage() || !arrivalOf(e, row).incoming() {
 			continue // what cannot be read is marked when it is applied
 		}
 		if err := a.obey(ctx, row, e); err != nil {
