@@ -56,14 +56,27 @@ type arrival struct {
 // and nobody has edited a text by deleting it.
 func arrivalOf(e chat.Event, row eventRow) arrival {
 	m := arrival{RemoteMessage: e.Message, row: row}
-	switch {
-	case e.Type == chat.MessageRemoved:
-	case m.Edited():
-		m.bodyAt = &m.UpdatedAt
-	default:
-		m.bodyAt = &m.At
+	if e.Type != chat.MessageRemoved {
+		at := bodyAt(e)
+		m.bodyAt = &at
 	}
 	return m
+}
+
+// bodyAt is as of when the message's body reads so. Webhooks tell milliseconds and
+// Twilio's API whole seconds: an edit found by asking when that second was over is
+// what it reads at the second's end.
+func bodyAt(e chat.Event) time.Time {
+	m := e.Message
+	end := m.UpdatedAt.Truncate(time.Second).Add(time.Second - time.Microsecond)
+	switch {
+	case !m.Edited():
+		return m.At
+	case e.Via == chat.ViaPoll && e.ReceivedAt.After(end):
+		return end
+	default:
+		return m.UpdatedAt
+	}
 }
 
 // upsertMessages is the one way messages at Twilio enter the transcript,
