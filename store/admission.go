@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
 	"textme/chat"
@@ -75,7 +76,9 @@ func (s *Store) Admission(ctx context.Context, c chat.Conversation) (chat.Admiss
 // queues the welcome text. That a sign-up failed with its conversation counts
 // only while that is so: somebody may just have asked to try again.
 func (s *Store) Decide(ctx context.Context, lease chat.Lease, decisions []chat.Decision, reopen bool) error {
-	return s.welcoming(ctx, "decide", lease, nil, func(b *pgx.Batch) {
+	return s.tx(ctx, "decide", func(tx pgx.Tx) error {
+		var b pgx.Batch
+		queueFence(&b, lease, new(int64))
 		for _, d := range decisions {
 			const q = `/* store.Decide */
 				INSERT INTO signup_outcomes (signup_id, outcome, reason, decided_at)
@@ -88,49 +91,41 @@ func (s *Store) Decide(ctx context.Context, lease chat.Lease, decisions []chat.D
 			b.Queue(q, lease.ConversationID)
 		}
 		if reopen {
-			queueReopenFailed(b, lease.ConversationID)
+			queueReopenFailed(&b, lease.ConversationID)
 		}
+		return welcome(ctx, tx, &b, lease.ConversationID)
 	})
 }
 
-// welcoming sends what add adds, in a transaction of the holder of the lease that
-// has the locks of sids, and then queues the welcome text if the conversation is
+// welcome sends the batch, and then queues the welcome text if the conversation is
 // active, has an admitted sign-up and no such text yet; the unique index makes a
 // second one impossible.
 // Rows merged into this one may have welcomed theirs already. The text is that of
 // the source of the first admitted sign-up: a conversation may have begun at
 // another, or with a text of the person's.
-func (s *Store) welcoming(ctx context.Context, what string, lease chat.Lease, sids []chat.ConversationSID, add func(*pgx.Batch)) error {
-	const owed = `/* store.welcoming */
+func welcome(ctx context.Context, tx pgx.Tx, b *pgx.Batch, conversation uuid.UUID) error {
+	const owed = `/* store.welcome */
 		SELECT s.business, s.settings FROM conversations c, signups g
 		JOIN signup_outcomes o ON o.signup_id = g.id JOIN sources s ON s.id = g.source_id
 		WHERE c.id = $1 AND c.state = 'active' AND g.conversation_id = ANY ` + members + ` AND o.outcome = 'admitted'
 			AND NOT ` + served + ` AND NOT ` + hasWelcome + `
 		ORDER BY g.created_at, g.id LIMIT 1`
-	const again = `/* store.welcoming */
+	const again = `/* store.welcome */
 		UPDATE messages m SET status = 'queued', reason = '' WHERE m.conversation_id = $1 AND m.purpose = 'welcome' AND ` + undone
-	const q = `/* store.welcoming */
+	const q = `/* store.welcome */
 		INSERT INTO messages (id, conversation_id, direction, purpose, author, body, status)
 		VALUES ($1, $2, 'out', 'welcome', 'bot', $3, 'queued') ON CONFLICT DO NOTHING`
-	return s.tx(ctx, what, func(tx pgx.Tx) error {
-		var source chat.Source
-		owes := false
-		var b pgx.Batch
-		if len(sids) > 0 {
-			queueLockSIDs(&b, sids)
-		}
-		queueFence(&b, lease, new(int64))
-		add(&b)
-		b.Queue(owed, lease.ConversationID).QueryRow(func(row pgx.Row) (err error) {
-			owes, err = optional(row.Scan(&source.Business, &source.Settings))
-			return err
-		})
-		if err := tx.SendBatch(ctx, &b).Close(); err != nil || !owes {
-			return err
-		}
-		var welcome pgx.Batch
-		welcome.Queue(again, lease.ConversationID)
-		welcome.Queue(q, newID(), lease.ConversationID, source.WelcomeText())
-		return tx.SendBatch(ctx, &welcome).Close()
+	var source chat.Source
+	owes := false
+	b.Queue(owed, conversation).QueryRow(func(row pgx.Row) (err error) {
+		owes, err = optional(row.Scan(&source.Business, &source.Settings))
+		return err
 	})
+	if err := tx.SendBatch(ctx, b).Close(); err != nil || !owes {
+		return err
+	}
+	var text pgx.Batch
+	text.Queue(again, conversation)
+	text.Queue(q, newID(), conversation, source.WelcomeText())
+	return tx.SendBatch(ctx, &text).Close()
 }

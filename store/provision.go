@@ -78,7 +78,10 @@ const hasTexts = `EXISTS (SELECT FROM messages m WHERE m.conversation_id = c.id 
 // participant has been taken out may be here before: the webhook overtakes the
 // answer to our call.
 func (s *Store) Activate(ctx context.Context, lease chat.Lease, j chat.Joining) (active bool, err error) {
-	err = s.welcoming(ctx, "activate", lease, []chat.ConversationSID{j.SID}, func(b *pgx.Batch) {
+	err = s.tx(ctx, "activate", func(tx pgx.Tx) error {
+		var b pgx.Batch
+		queueLockSIDs(&b, []chat.ConversationSID{j.SID})
+		queueFence(&b, lease, new(int64))
 		const q = `/* store.Activate */
 			UPDATE conversations SET participant_sid = $2, state = 'active', state_at = now(), live_at = now(), last_activity_at = now()
 			WHERE id = $1 AND state = 'pending' AND NOT EXISTS (SELECT FROM events
@@ -87,6 +90,7 @@ func (s *Store) Activate(ctx context.Context, lease chat.Lease, j chat.Joining) 
 			active = tag.RowsAffected() > 0
 			return nil
 		})
+		return welcome(ctx, tx, &b, lease.ConversationID)
 	})
 	return active, err
 }
