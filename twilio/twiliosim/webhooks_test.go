@@ -44,6 +44,7 @@ func newRecorder(t *testing.T) *recorder {
 		if err != nil {
 			t.Errorf("parse webhook: %v", err)
 		}
+		checkNames(t, form)
 		rec.mu.Lock()
 		defer rec.mu.Unlock()
 		rec.requests = append(rec.requests, received{r.Header, r.Host, r.RequestURI, string(body), form})
@@ -145,7 +146,7 @@ func TestHeaderRaisesWebhooks(t *testing.T) {
 		t.Fatal(err)
 	}
 	if _, err := s.api.UpdateConversationParticipant(*c.Sid, *p.Sid, (&conv.UpdateConversationParticipantParams{}).
-		SetAttributes(`{"x":1}`).SetXTwilioWebhookEnabled(on)); err != nil {
+		SetAttributes(`{"x":1}`).SetLastReadMessageIndex(0).SetXTwilioWebhookEnabled(on)); err != nil {
 		t.Fatal(err)
 	}
 	m, err := s.api.CreateConversationMessage(*c.Sid, (&conv.CreateConversationMessageParams{}).SetBody("Hi").SetXTwilioWebhookEnabled(on))
