@@ -58,8 +58,8 @@ const webhooksPath = "/v1/Configuration/Webhooks"
 // Foreign settings are merged with ours: filters are added to those present, a
 // pre-event webhook stays. Only where both cannot be (another post-event
 // address, another method for a present pre-event one, a sender's texts bound
-// for a Studio flow or another service) there is a conflict, or with s.Replace
-// a change.
+// for a Studio flow or another service, be it switched off) there is a conflict,
+// or with s.Replace a change.
 //
 // It also looks at what makes events come twice, conversations close by
 // themselves, or somebody else answer our customers.
@@ -210,20 +210,13 @@ func (p *planner) sender(ctx context.Context, sender chat.Phone) error {
 		return err
 	}
 	auto := have.AutoCreation
-	if auto.Enabled {
-		text := "texts to " + string(sender) + " outside of conversations "
-		switch {
-		case p.serviceSID != "" && auto.ServiceSID != p.serviceSID:
-			text += "start one in another service, " + auto.ServiceSID
-		case auto.Type == "webhook": // starts one, in the right service, so that we hear of it
-			p.warn(text + "are also posted to " + displayURL(auto.WebhookURL))
-			return nil
-		default:
-			text += "go to " + auto.Type
-		}
-		if !p.foreign(text) {
-			return nil
-		}
+	if auto.Enabled && auto.Type == "webhook" && (p.serviceSID == "" || auto.ServiceSID == p.serviceSID) {
+		// It starts one, in the right service, so that we hear of it.
+		p.warn("texts to " + string(sender) + " outside of conversations are also posted to " + displayURL(auto.WebhookURL))
+		return nil
+	}
+	if text := p.others(have); text != "" && !p.foreign("texts to "+string(sender)+" outside of conversations "+text) {
+		return nil
 	}
 	path, fields := "/v1/Configuration/Addresses", []FieldChange{{"Type", nil, []string{"sms"}}, {"Address", nil, []string{string(sender)}}}
 	var enabled []string
@@ -240,4 +233,26 @@ func (p *planner) sender(ctx context.Context, sender chat.Phone) error {
 		return p.putAddress(ctx, "enable autocreate", have.SID, sender)
 	}})
 	return nil
+}
+
+// others says what somebody else's configuration does with a text, "" where nobody's is
+// in the way. One that is switched off is theirs all the same: to be switched on for us
+// it would have to lose what they have set.
+func (p *planner) others(have addressConfiguration) string {
+	auto := have.AutoCreation
+	const ifOn = " if autocreate were on"
+	elsewhere := p.serviceSID != "" && auto.ServiceSID != p.serviceSID
+	switch {
+	case auto.Enabled && elsewhere:
+		return "start one in another service, " + auto.ServiceSID
+	case auto.Enabled:
+		return "go to " + auto.Type
+	case elsewhere && auto.ServiceSID != "":
+		return "would start one in another service, " + auto.ServiceSID + "," + ifOn
+	case auto.Type == "webhook" && !sameHost(auto.WebhookURL, p.setup.URL):
+		return "would be posted to " + displayURL(auto.WebhookURL) + ifOn
+	case auto.Type != "" && auto.Type != "webhook" && auto.Type != "default":
+		return "would go to " + auto.Type + ifOn
+	}
+	return ""
 }

@@ -1,6 +1,7 @@
 package twilio
 
 import (
+	"encoding/json"
 	"errors"
 	"io"
 	"net/http"
@@ -68,8 +69,8 @@ func newAccount(t *testing.T) *account {
 	return a
 }
 
-// set changes a setting the way another installation would.
-func (a *account) set(path string, pairs ...string) {
+// set changes a setting the way another installation would, and returns its SID.
+func (a *account) set(path string, pairs ...string) string {
 	a.t.Helper()
 	form := url.Values{}
 	for i := 0; i < len(pairs); i += 2 {
@@ -86,10 +87,13 @@ func (a *account) set(path string, pairs ...string) {
 		a.t.Fatal(err)
 	}
 	defer func() { _ = res.Body.Close() }()
-	if body, _ := io.ReadAll(res.Body); res.StatusCode >= http.StatusBadRequest {
+	body, _ := io.ReadAll(res.Body)
+	var answer struct{ SID string }
+	if err := json.Unmarshal(body, &answer); err != nil || res.StatusCode >= http.StatusBadRequest {
 		a.t.Fatalf("%s: %d %s", path, res.StatusCode, body)
 	}
 	a.did()
+	return answer.SID
 }
 
 // did returns the changes since the last time it was asked.
@@ -214,6 +218,13 @@ func TestWebhooksMerge(t *testing.T) {
 			},
 			[]posted{{webhooksPath, nil}, {"/v1/Configuration/Addresses/IG", url.Values{"AutoCreation.Enabled": {"true"}, "Address": nil}}},
 		},
+		"autocreate to our own webhook, switched off": {
+			func(a *account) {
+				a.set("/v1/Configuration/Addresses", "Type", "sms", "Address", string(sender), "AutoCreation.Enabled", "false",
+					"AutoCreation.Type", "webhook", "AutoCreation.WebhookUrl", planURL)
+			},
+			[]posted{{webhooksPath, nil}, {"/v1/Configuration/Addresses/IG", url.Values{"AutoCreation.Enabled": {"true"}, "AutoCreation.Type": {"default"}}}},
+		},
 		"autocreate to a webhook is enough": {
 			func(a *account) {
 				a.set("/v1/Configuration/Addresses", "Type", "sms", "Address", string(sender), "AutoCreation.Enabled", "true",
@@ -300,6 +311,28 @@ func TestWebhooksKeepOffForeignSettings(t *testing.T) {
 			},
 			"texts to " + string(sender) + " outside of conversations start one in another service, ",
 		},
+		"Studio flow, switched off": {
+			func(a *account) {
+				a.set("/v1/Configuration/Addresses", "Type", "sms", "Address", string(sender), "AutoCreation.Enabled", "false",
+					"AutoCreation.Type", "studio", "AutoCreation.StudioFlowSid", "FW"+hex32)
+			},
+			"texts to " + string(sender) + " outside of conversations would go to studio if autocreate were on",
+		},
+		"webhook, switched off": {
+			func(a *account) {
+				a.set("/v1/Configuration/Addresses", "Type", "sms", "Address", string(sender), "AutoCreation.Enabled", "false",
+					"AutoCreation.Type", "webhook", "AutoCreation.WebhookUrl", foreign)
+			},
+			"texts to " + string(sender) + " outside of conversations would be posted to https://…@crm.example.net/hook?… if autocreate were on",
+		},
+		"another service, switched off": {
+			func(a *account) {
+				a.set("/v1/Configuration/Addresses", "Type", "sms", "Address", string(sender), "AutoCreation.Enabled", "false",
+					"AutoCreation.Type", "default", "AutoCreation.ConversationServiceSid", a.sim.ServiceSID())
+				a.c.serviceSID = a.set("/v1/Services", "FriendlyName", "ours")
+			},
+			"texts to " + string(sender) + " outside of conversations would start one in another service, the default, if autocreate were on",
+		},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -313,6 +346,9 @@ func TestWebhooksKeepOffForeignSettings(t *testing.T) {
 			}
 			if did := a.did(); len(did) != 0 {
 				t.Errorf("changed all the same: %+v", did)
+			}
+			for i := range plan.Conflicts {
+				plan.Conflicts[i] = strings.ReplaceAll(plan.Conflicts[i], a.sim.ServiceSID(), "the default")
 			}
 			if diff := cmp.Diff([]string{tt.want}, plan.Conflicts); diff != "" {
 				t.Errorf("-want +got\n%s", diff)
