@@ -157,10 +157,12 @@ func checkCredentials(cfg Config) []error {
 }
 
 // apiHost is where the SDK addresses its requests, numbersHost where the API
-// of phone numbers is. A simulator stands for both.
+// of phone numbers is, and messagingHost that of Messaging Services. A simulator
+// stands for all of them.
 const (
-	apiHost     = "conversations.twilio.com"
-	numbersHost = "api.twilio.com"
+	apiHost       = "conversations.twilio.com"
+	numbersHost   = "api.twilio.com"
+	messagingHost = "messaging.twilio.com"
 )
 
 func baseURL(cfg Config) (*url.URL, error) {

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptrace"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -68,15 +69,15 @@ func (c *Client) address(rawURL string) (string, error) {
 	if err != nil {
 		return "", errElsewhere
 	}
-	official := u.Scheme == "https" && u.Host == apiHost
+	official := u.Scheme == "https" && slices.Contains([]string{apiHost, numbersHost, messagingHost}, u.Host)
 	ours := u.Scheme == c.base.Scheme && u.Host == c.base.Host
-	numbers := u.Scheme == "https" && u.Host == numbersHost
-	if !official && !ours && !numbers || u.User != nil {
+	if !official && !ours || u.User != nil {
 		return "", errElsewhere
 	}
+	product, _, _ := strings.Cut(u.Host, ".")
 	u.Scheme, u.Host = c.base.Scheme, c.base.Host
-	if rest, ok := strings.CutPrefix(u.Host, "conversations."); ok && numbers {
-		u.Host = "api." + rest
+	if rest, ok := strings.CutPrefix(u.Host, "conversations."); ok && official {
+		u.Host = product + "." + rest
 	}
 	if rest, ok := strings.CutPrefix(u.Path, "/v1/"); ok && c.serviceSID != "" && perService(rest) {
 		u.Path = "/v1/Services/" + c.serviceSID + "/" + rest

@@ -62,11 +62,26 @@ func (l listing[P]) page(api *conversations.ApiService, next string) (*P, error)
 	if next == "" {
 		return l.first(api)
 	}
-	res, err := api.RequestHandler().Get(next, nil, nil, "")
+	return at[P](next)(api)
+}
+
+// at asks for the page that is at an address.
+func at[P any](address string) func(*conversations.ApiService) (*P, error) {
+	return func(api *conversations.ApiService) (*P, error) {
+		page := new(P)
+		return page, get(api, address, page)
+	}
+}
+
+// get reads what is at an address into a value.
+func get(api *conversations.ApiService, address string, into any) error {
+	res, err := api.RequestHandler().Get(address, nil, nil, "")
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer func() { _ = res.Body.Close() }() // in memory already
-	page := new(P)
-	return page, json.NewDecoder(res.Body).Decode(page)
+	if json.NewDecoder(res.Body).Decode(into) != nil {
+		return errUnreadable
+	}
+	return nil
 }

@@ -2,7 +2,6 @@ package twilio
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"net/url"
 	"slices"
@@ -26,6 +25,7 @@ func (p *planner) surroundings(ctx context.Context) {
 	for _, sender := range p.setup.Senders {
 		p.unchecked("inbound SMS webhook of "+string(sender), p.classic(ctx, sender))
 	}
+	p.unchecked("inbound webhooks of Messaging Services", p.messagingServices(ctx))
 }
 
 func (p *planner) unchecked(what string, err error) {
@@ -119,6 +119,9 @@ func (p *planner) bridges(ctx context.Context, service string) error {
 	return nil
 }
 
+// hearsToo is what is wrong with a second receiver of texts.
+const hearsToo = ", which hears each of them too and may answer"
+
 // classic warns of the number's own webhook, which fires for every text beside
 // the conversation's, and may answer it
 // (https://www.twilio.com/docs/phone-numbers/api/incomingphonenumber-resource).
@@ -138,11 +141,10 @@ func (p *planner) classic(ctx context.Context, sender chat.Phone) error {
 		if n.Number != sender {
 			continue
 		}
-		const also = ", which hears each of them too and may answer"
 		if n.Application != "" {
-			p.warn("texts to " + string(sender) + " go to the application " + n.Application + also)
+			p.warn("texts to " + string(sender) + " go to the application " + n.Application + hearsToo)
 		} else if n.URL != "" && !sameHost(n.URL, p.setup.URL) {
-			p.warn("texts to " + string(sender) + " are also posted to " + displayURL(n.URL) + also)
+			p.warn("texts to " + string(sender) + " are also posted to " + displayURL(n.URL) + hearsToo)
 		}
 		return nil
 	}
@@ -151,15 +153,5 @@ func (p *planner) classic(ctx context.Context, sender chat.Phone) error {
 
 // fetch reads a resource that the SDK's Conversations package does not know.
 func (c *Client) fetch(ctx context.Context, op, address string, into any) error {
-	return c.call(ctx, op, false, func(api *conversations.ApiService) error {
-		res, err := api.RequestHandler().Get(address, nil, nil, "")
-		if err != nil {
-			return err
-		}
-		defer func() { _ = res.Body.Close() }() // in memory already
-		if json.NewDecoder(res.Body).Decode(into) != nil {
-			return errUnreadable
-		}
-		return nil
-	})
+	return c.call(ctx, op, false, func(api *conversations.ApiService) error { return get(api, address, into) })
 }

@@ -366,7 +366,15 @@ func TestWebhooksWarn(t *testing.T) {
 	number := func(rest string) string {
 		return `{"incoming_phone_numbers":[{"phone_number":"+19995550000","sms_url":"https://x.example"},{"phone_number":"` + string(sender) + `",` + rest + `}]}`
 	}
-	const bridges = "/v2/ControlPlane/Configurations"
+	const bridges, services = "/v2/ControlPlane/Configurations", "/v1/Services"
+	// service has the Messaging Service of the sender and one of another number.
+	service := func(a *account, ours string) {
+		other := "MG" + strings.Repeat("0", 32)
+		a.others[services] = `{"services":[{"sid":"MG` + hex32 + `",` + ours + `},
+			{"sid":"` + other + `","inbound_request_url":"https://x.example","use_inbound_webhook_on_number":false}],"meta":{"key":"services"}}`
+		a.others[services+"/"+other+"/PhoneNumbers"] = `{"phone_numbers":[{"phone_number":"+19995550000"}],"meta":{"key":"phone_numbers"}}`
+		a.others[services+"/MG"+hex32+"/PhoneNumbers"] = `{"phone_numbers":[{"phone_number":"+19995550001"},{"phone_number":"` + string(sender) + `"}],"meta":{"key":"phone_numbers"}}`
+	}
 	tests := map[string]struct {
 		set           func(*account)
 		want          []string // parts of the warnings, in order
@@ -374,43 +382,61 @@ func TestWebhooksWarn(t *testing.T) {
 	}{
 		"nothing": {func(a *account) {
 			a.others[numbers], a.others[bridges] = number(`"sms_url":""`), `{"configurations":[]}`
+			service(a, `"inbound_request_url":null`)
 		}, nil, 0},
+		"Messaging Service posts elsewhere": {func(a *account) {
+			service(a, `"inbound_request_url":"https://crm.example.net/sms?sesame","use_inbound_webhook_on_number":false`)
+		}, []string{"texts to " + string(sender) + " are also posted to https://crm.example.net/sms?… by the Messaging Service MG" + hex32 + ", which hears"}, 2},
+		"Messaging Service posts to us": {func(a *account) {
+			service(a, `"inbound_request_url":"https://example.com/webhooks/twilio/messages","use_inbound_webhook_on_number":false`)
+		}, nil, 2},
+		"Messaging Service leaves it to the number": {func(a *account) {
+			service(a, `"inbound_request_url":"https://crm.example.net/sms","use_inbound_webhook_on_number":true`)
+		}, nil, 2},
+		"Messaging Service of a later page": {func(a *account) {
+			service(a, `"inbound_request_url":"https://crm.example.net/sms","use_inbound_webhook_on_number":false`)
+			a.others["/v1/More"], a.others[services] = a.others[services], `{"services":[],"meta":{"key":"services","next_page_url":"https://messaging.twilio.com/v1/More"}}`
+		}, []string{"by the Messaging Service MG" + hex32}, 2},
+		"numbers of a Messaging Service refused": {func(a *account) {
+			service(a, `"inbound_request_url":"https://crm.example.net/sms","use_inbound_webhook_on_number":false`)
+			delete(a.others, services+"/MG"+hex32+"/PhoneNumbers")
+		}, nil, 3},
 		"our own classic webhook": {func(a *account) {
 			a.others[numbers] = number(`"sms_url":"https://example.com/webhooks/twilio/messages"`)
-		}, nil, 1},
+		}, nil, 2},
 		"foreign classic webhook": {func(a *account) {
 			a.others[numbers] = number(`"sms_url":"https://demo.twilio.com/welcome/sms/reply?sesame"`)
-		}, []string{"texts to " + string(sender) + " are also posted to https://demo.twilio.com/welcome/sms/reply?…, which hears"}, 1},
+		}, []string{"texts to " + string(sender) + " are also posted to https://demo.twilio.com/welcome/sms/reply?…, which hears"}, 2},
 		"classic application": {func(a *account) {
 			a.others[numbers] = number(`"sms_url":"","sms_application_sid":"AP` + hex32 + `"`)
-		}, []string{"go to the application AP" + hex32}, 1},
-		"number of nobody": {func(a *account) { a.others[numbers] = `{"incoming_phone_numbers":[]}` }, nil, 2},
-		"odd answer":       {func(a *account) { a.others[numbers] = `[]` }, nil, 2},
+		}, []string{"go to the application AP" + hex32}, 2},
+		"number of nobody": {func(a *account) { a.others[numbers] = `{"incoming_phone_numbers":[]}` }, nil, 3},
+		"odd answer":       {func(a *account) { a.others[numbers] = `[]` }, nil, 3},
 		"bridge to our service": {func(a *account) {
 			a.others[bridges] = `{"configurations":[{"id":"conv_configuration_1","conversationsV1Bridge":{"serviceId":"` + a.sim.ServiceSID() + `"}},{"id":"2"}]}`
-		}, []string{"configuration conv_configuration_1 bridges to our service"}, 1},
+		}, []string{"configuration conv_configuration_1 bridges to our service"}, 2},
 		"bridge to another service": {func(a *account) {
 			a.others[bridges] = `{"configurations":[{"id":"conv_configuration_1","conversationsV1Bridge":{"serviceId":"IS` + hex32 + `"}}]}`
-		}, nil, 1},
+		}, nil, 2},
 		"timers": {
 			func(a *account) {
 				a.set("/v1/Configuration", "DefaultInactiveTimer", "PT1H", "DefaultClosedTimer", "P1D")
 			},
 			[]string{"close by themselves after P1D", "become inactive by themselves after PT1H"},
-			2,
+			3,
 		},
 		"pre-event webhook": {
 			func(a *account) { a.set(webhooksPath, "PreWebhookUrl", "https://crm.example.net/hook?sesame") },
 			[]string{"a pre-event webhook is set, https://crm.example.net/hook?…: it decides"},
-			2,
+			3,
 		},
-		"Flex": {func(a *account) { a.set(webhooksPath, "Target", "flex") }, []string{"set to go to Flex"}, 2},
+		"Flex": {func(a *account) { a.set(webhooksPath, "Target", "flex") }, []string{"set to go to Flex"}, 3},
 		"service posts to us": {
 			func(a *account) {
 				a.set("/v1/Services/"+a.sim.ServiceSID()+"/Configuration/Webhooks", "PostWebhookUrl", "https://EXAMPLE.com/old", "Filters", chat.DeliveryUpdated, "Filters", "onUserAdded")
 			},
 			[]string{"so that these events come twice: onDeliveryUpdated"},
-			2,
+			3,
 		},
 		"service posts elsewhere": {
 			func(a *account) {
@@ -418,7 +444,7 @@ func TestWebhooksWarn(t *testing.T) {
 					"PreWebhookUrl", "https://crm.example.net/pre")
 			},
 			[]string{"has a pre-event webhook, https://crm.example.net/pre"},
-			2,
+			3,
 		},
 		"autocreate tells others": {
 			func(a *account) {
@@ -426,7 +452,7 @@ func TestWebhooksWarn(t *testing.T) {
 					"AutoCreation.Type", "webhook", "AutoCreation.WebhookUrl", "https://crm.example.net/?sesame")
 			},
 			[]string{"outside of conversations are also posted to https://crm.example.net/?…"},
-			2,
+			3,
 		},
 	}
 	for name, tt := range tests {
@@ -486,6 +512,10 @@ func TestNumbersHostFollowsTheRegion(t *testing.T) {
 			}
 			if got, err := c.address(asked); err != nil || got != tt.want {
 				t.Errorf("got %s, %v; want %s", got, err, tt.want)
+			}
+			messaging := strings.NewReplacer("api.", "messaging.", "2010-04-01", "v1").Replace
+			if got, err := c.address(messaging(asked)); err != nil || got != messaging(tt.want) {
+				t.Errorf("got %s, %v; want %s", got, err, messaging(tt.want))
 			}
 			if got, err := c.address("http://api.twilio.com/"); err == nil {
 				t.Errorf("credentials would go to %s", got)

@@ -54,6 +54,7 @@ func TestWebhooksPlanThenApply(t *testing.T) {
 	for _, want := range []string{
 		"/v1/Configuration/Webhooks\n", "  + PostWebhookUrl " + webhooksPublic + "/webhooks/twilio/conversations\n", "  + Filters onMessageAdded\n",
 		"  + Address +15005550006\n", "  + Address +15005550007\n", "Could not be checked: inbound SMS webhook of +15005550006: ",
+		"Could not be checked: inbound webhooks of Messaging Services: ",
 	} {
 		if !strings.Contains(planned, want) {
 			t.Errorf("the plan lacks %q", want)
