@@ -14,9 +14,6 @@ const (
 
 // ask makes the calls of one poll. What they find is stored at once.
 func (s *Service) ask(ctx context.Context, done *PollDone) error {
-	if err := s.afford(ctx); err != nil {
-		return err
-	}
 	mapping := done.State != Closed && s.mappingDue(done.Poll)
 	if err := s.askMessages(ctx, done, mapping); err != nil {
 		return err
@@ -72,17 +69,11 @@ func (s *Service) askMissing(ctx context.Context, p Poll, transcript []Transcrip
 		if slices.ContainsFunc(listed, func(other RemoteMessage) bool { return other.SID == m.SID }) {
 			continue
 		}
-		if err := s.afford(ctx); err != nil {
-			return err
-		}
 		_, err := s.twilio.FetchMessage(ctx, p.SID, m.SID)
 		switch {
 		case err == nil:
 			continue
 		case !isGone(err):
-			return err
-		}
-		if err := s.afford(ctx); err != nil {
 			return err
 		}
 		if _, err := s.twilio.FetchConversation(ctx, string(p.SID)); err != nil {
@@ -102,9 +93,6 @@ func (s *Service) askReceipts(ctx context.Context, done *PollDone) error {
 		return err
 	}
 	for _, m := range unsettled {
-		if err := s.afford(ctx); err != nil {
-			return err
-		}
 		receipts, err := s.twilio.Receipts(ctx, done.SID, m)
 		if err != nil && !isGone(err) { // a single message may be deleted
 			return err
@@ -125,9 +113,6 @@ func (s *Service) askReceipts(ctx context.Context, done *PollDone) error {
 // participant who was added again by somebody else has another SID: the worker
 // then finds that one.
 func (s *Service) askMapping(ctx context.Context, p Poll) error {
-	if err := s.afford(ctx); err != nil {
-		return err
-	}
 	rc, err := s.twilio.FetchConversation(ctx, string(p.SID))
 	switch {
 	case err != nil:
@@ -136,9 +121,6 @@ func (s *Service) askMapping(ctx context.Context, p Poll) error {
 		return s.tell(ctx, PolledClosed(p.SID, s.now()))
 	case p.Participant == "":
 		return nil
-	}
-	if err := s.afford(ctx); err != nil {
-		return err
 	}
 	people, err := s.twilio.Participants(ctx, p.SID)
 	if err != nil {

@@ -30,9 +30,6 @@ func (s *Service) discover(ctx context.Context) error {
 	if err != nil || !due {
 		return err
 	}
-	if err := s.afford(ctx); err != nil {
-		return err
-	}
 	through := s.now()
 	found, err := s.twilio.ConversationsSince(ctx, since.Add(-lookOverlap))
 	if err != nil {

@@ -77,7 +77,7 @@ func (s *Service) Reconcile(ctx context.Context) error {
 	if s.opts.ReconcileEvery <= 0 {
 		return nil
 	}
-	err := s.reconcile(ctx)
+	err := s.reconcile(Budgeted(ctx, s.afford))
 	var snooze Snooze
 	if errors.As(err, &snooze) {
 		s.log.InfoContext(ctx, "reconcile waits", "after", snooze.After, "why", snooze.Why)

@@ -8,8 +8,8 @@ import (
 
 // Twilio is what the use cases need of Twilio's Conversations API. Every call
 // is one HTTP request (or one page after another for lists), bounded by its
-// context and by the client's own limit per call. All return a *TwilioError
-// when Twilio refuses or cannot be reached.
+// context and by the client's own limit per call, and waits for Spend before
+// it. All return a *TwilioError when Twilio refuses or cannot be reached.
 type Twilio interface {
 	conversationAPI
 	participantAPI

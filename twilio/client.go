@@ -218,10 +218,13 @@ func newTransport() *http.Transport {
 	}
 }
 
-// call makes one request through the SDK, once the capacity allows it and no
-// replica was asked to wait. What do returns is the error, so that it also
+// call makes one request through the SDK, once the budget of ctx and the capacity
+// allow it and no replica was asked to wait. What do returns is the error, so that it also
 // checks the answer. A write changes something at Twilio.
 func (c *Client) call(ctx context.Context, op string, write bool, do func(*conversations.ApiService) error) (err error) {
+	if err := chat.Spend(ctx); err != nil {
+		return fmt.Errorf("twilio: %s: wait for the budget: %w", op, err)
+	}
 	if !reserved(ctx) {
 		if err := c.enter(ctx, op); err != nil {
 			return err

@@ -117,6 +117,43 @@ func TestOutage(t *testing.T) {
 	}
 }
 
+// Polling keeps to its budget: whatever it asks Twilio, each page of a list is a call.
+func TestReconcileRate(t *testing.T) {
+	t.Parallel()
+	const every, texts = 200 * time.Millisecond, 1050
+	s := newStoryAt(t, func(o *twiliosim.Options) { o.Ledger = true }, func(env map[string]string) { env["RECONCILE_RATE"] = "5/1s" })
+	for _, phone := range []chat.Phone{ann, bob} {
+		s.signsUp(phone, "Canary")
+		s.gets(phone, "thanks for signing up")
+	}
+	s.reconciled()
+	must(t, s.sim.SetFaults(twiliosim.Faults{Webhooks: []twiliosim.Rule{{Faults: []twiliosim.Fault{{Kind: twiliosim.WebhookLost}}}}}))
+	for i := range texts { // of another program
+		s.elsewhere(http.MethodPost, s.sidOf(ann)+"/Messages", fmt.Sprintf("Author=them&Body=canary+%d", i))
+	}
+	s.settled()
+	begin := time.Now()
+	s.runs(exitOK, "", "reconcile")
+	s.until("every text is found", func() bool { return one[int](s, `SELECT count(*) FROM messages WHERE author = 'them'`) == texts })
+	calls, pages := 0, 0
+	for _, e := range s.sim.Ledger() {
+		call, ok := e.Fact.(twiliosim.APICall)
+		if !ok || call.Started.Before(begin) {
+			continue
+		}
+		if calls++; call.Route == twiliosim.RouteListMessages {
+			pages++
+		}
+		// The first may have a slot that was free before.
+		if took := call.Started.Sub(begin); took < time.Duration(calls-2)*every {
+			t.Errorf("call %d, %s, is made after %v", calls, call.Route, took)
+		}
+	}
+	if pages < texts/100 {
+		t.Errorf("%d pages of texts were read, want at least %d", pages, texts/100)
+	}
+}
+
 // What another program edits and deletes is found when the mapping is checked, also
 // where no webhook tells of it.
 func TestEditsAndDeletionsFound(t *testing.T) {
