@@ -1,10 +1,12 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -17,8 +19,8 @@ import (
 // with whatever else arrives just then; if one spoils the others, they are
 // redone one by one. An event that cannot be applied is stored with its error;
 // only a database that cannot commit is an error (chat.ErrUnavailable), and
-// then the events without a result were not kept. Applying is free of order: a
-// receipt may come before its message, a message before its conversation.
+// then the events without a result may not have been kept. Applying is free of
+// order: a receipt may come before its message, a message before its conversation.
 func (s *Store) ApplyEvents(ctx context.Context, events []chat.Event) ([]chat.Result, error) {
 	if len(events) == 1 {
 		result, err := s.ingest.do(ctx, events[0])
@@ -27,25 +29,44 @@ func (s *Store) ApplyEvents(ctx context.Context, events []chat.Event) ([]chat.Re
 		}
 		return []chat.Result{result}, nil
 	}
-	results, errs := s.applyOrSplit(ctx, events)
+	results, errs := s.applyOrSplit(ctx, usualPatience, events)
 	if i := slices.IndexFunc(errs, func(err error) bool { return err != nil }); i >= 0 {
 		return results[:i], errs[i]
 	}
 	return results, nil
 }
 
+// applyBatch applies events that others wait with.
+func (s *Store) applyBatch(ctx context.Context, events []chat.Event) ([]chat.Result, []error) {
+	return s.applyOrSplit(ctx, batchPatience, events)
+}
+
 // applyOrSplit applies the events in one transaction, or else one by one.
-func (s *Store) applyOrSplit(ctx context.Context, events []chat.Event) ([]chat.Result, []error) {
-	results, err := s.applyTogether(ctx, events)
-	if err == nil {
+func (s *Store) applyOrSplit(ctx context.Context, patience time.Duration, events []chat.Event) ([]chat.Result, []error) {
+	results, err := s.applyTogether(ctx, patience, events)
+	switch {
+	case err == nil:
 		return results, nil
+	case len(events) == 1 && locked(err):
+		return nil, []error{err}
 	}
-	return oneByOne(events, func(e chat.Event) (chat.Result, error) { return s.applyAlone(ctx, e) })
+	return s.applyApart(ctx, events)
+}
+
+// applyApart applies each event alone.
+func (s *Store) applyApart(ctx context.Context, events []chat.Event) ([]chat.Result, []error) {
+	return oneByOne(events, subjectOf, func(e chat.Event) (chat.Result, error) { return s.applyAlone(ctx, e) })
+}
+
+// subjectOf is whose lock the event needs: the conversation's, or without one the
+// person's.
+func subjectOf(e chat.Event) string {
+	return cmp.Or(string(e.SID), string(e.Classic.From))
 }
 
 // applyAlone applies one event, or keeps it with its error.
 func (s *Store) applyAlone(ctx context.Context, e chat.Event) (chat.Result, error) {
-	results, err := s.applyTogether(ctx, []chat.Event{e})
+	results, err := s.applyTogether(ctx, alonePatience, []chat.Event{e})
 	if refused(err) {
 		results, err = s.storeRefused(ctx, e, err)
 	}
@@ -58,8 +79,8 @@ func (s *Store) applyAlone(ctx context.Context, e chat.Event) (chat.Result, erro
 	return results[0], nil
 }
 
-func (s *Store) applyTogether(ctx context.Context, events []chat.Event) (results []chat.Result, err error) {
-	err = s.tx(ctx, "apply events", func(tx pgx.Tx) error {
+func (s *Store) applyTogether(ctx context.Context, patience time.Duration, events []chat.Event) (results []chat.Result, err error) {
+	err = s.txWithin(ctx, patience, "apply events", func(tx pgx.Tx) error {
 		a := applier{Store: s, tx: tx}
 		if err := a.lockRows(ctx, sidsOf(events)); err != nil {
 			return err
@@ -91,7 +112,7 @@ const notApplied = "could not be applied: "
 // storeRefused keeps an event that the database will not have applied.
 func (s *Store) storeRefused(ctx context.Context, e chat.Event, cause error) ([]chat.Result, error) {
 	e.Problem = notApplied + reasonOf(cause)
-	return s.applyTogether(ctx, []chat.Event{e})
+	return s.applyTogether(ctx, alonePatience, []chat.Event{e})
 }
 
 // refused reports whether the database will never have what it was given, such

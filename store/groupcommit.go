@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -25,6 +24,8 @@ type groupCommit[T, R any] struct {
 	// not all were kept, an error for each, nil for those that were.
 	apply func(context.Context, []T) ([]R, []error)
 
+	committers int // batches at once
+
 	mu      sync.Mutex
 	waiting []*pending[T, R]
 	running int
@@ -43,7 +44,7 @@ func (g *groupCommit[T, R]) do(ctx context.Context, item T) (R, error) {
 	p := &pending[T, R]{item: item, done: make(chan struct{})}
 	g.mu.Lock()
 	g.waiting = append(g.waiting, p)
-	if g.running < committers {
+	if g.running < g.committers {
 		g.running++
 		go g.commit()
 	}
@@ -90,20 +91,4 @@ func (g *groupCommit[T, R]) commitBatch(batch []*pending[T, R]) {
 		}
 		close(p.done)
 	}
-}
-
-// oneByOne commits each item alone, where one has spoiled it for the others. When
-// the database cannot commit one, the rest is not tried.
-func oneByOne[T, R any](items []T, commit func(T) (R, error)) (results []R, errs []error) {
-	results, errs = make([]R, len(items)), make([]error, len(items))
-	var away error
-	for i, item := range items {
-		if errs[i] = away; away != nil {
-			continue
-		}
-		if results[i], errs[i] = commit(item); errors.Is(errs[i], chat.ErrUnavailable) {
-			away = errs[i]
-		}
-	}
-	return results, errs
 }

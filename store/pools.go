@@ -20,7 +20,8 @@ type Pools struct {
 }
 
 // What the edges get; the rest is for work. Webhooks and sign-ups need few,
-// because those that come together share a transaction.
+// because those that come together share a transaction: two for the batches, one for
+// what waits for a lock, and sign-ups another to look up where they come from.
 const (
 	webhookConns = 3
 	formConns    = 4

@@ -23,22 +23,30 @@ func (s *Store) RecordSignup(ctx context.Context, signup chat.Signup) (chat.Reco
 // recordOrSplit records the sign-ups in one transaction. If one spoils it for
 // the others, they are recorded one by one.
 func (s *Store) recordOrSplit(ctx context.Context, signups []chat.Signup) ([]chat.Recorded, []error) {
-	results, err := s.recordTogether(ctx, signups)
+	results, err := s.recordTogether(ctx, batchPatience, signups)
 	switch {
 	case err == nil:
 		return results, nil
 	case len(signups) == 1 && constraint(err) != dedupeConstraint:
 		return nil, []error{err}
 	}
-	return oneByOne(signups, func(signup chat.Signup) (chat.Recorded, error) { return s.recordAlone(ctx, signup) })
+	return s.recordApart(ctx, signups)
 }
+
+// recordApart records each sign-up alone.
+func (s *Store) recordApart(ctx context.Context, signups []chat.Signup) ([]chat.Recorded, []error) {
+	return oneByOne(signups, personOf, func(signup chat.Signup) (chat.Recorded, error) { return s.recordAlone(ctx, signup) })
+}
+
+// personOf is whose lock the sign-up needs.
+func personOf(signup chat.Signup) string { return string(signup.Phone) }
 
 // recordAlone records one sign-up.
 func (s *Store) recordAlone(ctx context.Context, signup chat.Signup) (chat.Recorded, error) {
 	alone := []chat.Signup{signup}
-	results, err := s.recordTogether(ctx, alone)
+	results, err := s.recordTogether(ctx, alonePatience, alone)
 	if constraint(err) == dedupeConstraint { // a racing twin was faster: now it is found
-		results, err = s.recordTogether(ctx, alone)
+		results, err = s.recordTogether(ctx, alonePatience, alone)
 	}
 	if err != nil {
 		return chat.Recorded{}, err
@@ -49,8 +57,8 @@ func (s *Store) recordAlone(ctx context.Context, signup chat.Signup) (chat.Recor
 // dedupeConstraint keeps a submission from being recorded twice.
 const dedupeConstraint = "signups_dedupe_key"
 
-func (s *Store) recordTogether(ctx context.Context, signups []chat.Signup) (results []chat.Recorded, err error) {
-	err = s.tx(ctx, "record signup", func(tx pgx.Tx) error {
+func (s *Store) recordTogether(ctx context.Context, patience time.Duration, signups []chat.Signup) (results []chat.Recorded, err error) {
+	err = s.txWithin(ctx, patience, "record signup", func(tx pgx.Tx) error {
 		results = make([]chat.Recorded, len(signups))
 		for _, round := range rounds(signups, results) {
 			if err := s.recordRound(ctx, tx, round); err != nil {

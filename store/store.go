@@ -10,7 +10,8 @@
 // other and do not deadlock: the advisory lock on a conversation SID, then the
 // customer's row (which a STOP and the send gate share), then the
 // conversation's row. Where several customers meet in one batch Postgres may
-// still find a deadlock; such a transaction is tried again.
+// still find a deadlock; such a transaction is tried again. A lock that somebody
+// holds for long keeps a batch waiting for a moment only (see fairCommit).
 package store
 
 import (
@@ -19,6 +20,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -47,18 +49,21 @@ type Store struct {
 	queue  Queue
 	decode Decode
 
-	ingest  *groupCommit[chat.Event, chat.Result]
-	signups *groupCommit[chat.Signup, chat.Recorded]
+	ingest  *fairCommit[chat.Event, chat.Result]
+	signups *fairCommit[chat.Signup, chat.Recorded]
 }
 
 // New wires a Store to a migrated database. A nil queue is for callers that
 // record nothing a worker must see: what enqueues a job then is an error.
 func New(pool *pgxpool.Pool, keys *chat.Keyring, queue Queue, decode Decode) *Store {
 	s := &Store{pool: pool, keys: keys, queue: queue, decode: decode}
-	s.ingest = &groupCommit[chat.Event, chat.Result]{apply: s.applyOrSplit}
-	s.signups = &groupCommit[chat.Signup, chat.Recorded]{apply: s.recordOrSplit}
+	s.ingest = newFairCommit(subjectOf, s.applyBatch, s.applyApart)
+	s.signups = newFairCommit(personOf, s.recordOrSplit, s.recordApart)
 	return s
 }
+
+// lockTimeout is how long a lock is waited for where nobody else waits meanwhile.
+const lockTimeout = 3 * time.Second
 
 // Open makes a pool of at most conns connections for the database at dsn. A
 // statement may take 5 s and a lock 3 s: a request never hangs on the database
@@ -72,7 +77,7 @@ func Open(ctx context.Context, dsn string, conns int) (*pgxpool.Pool, error) {
 	for name, value := range map[string]string{
 		"application_name":                    "textme",
 		"statement_timeout":                   "5s",
-		"lock_timeout":                        "3s",
+		"lock_timeout":                        lockTimeout.String(),
 		"idle_in_transaction_session_timeout": "10s",
 	} {
 		if _, set := config.ConnConfig.RuntimeParams[name]; !set {
@@ -80,6 +85,12 @@ func Open(ctx context.Context, dsn string, conns int) (*pgxpool.Pool, error) {
 		}
 	}
 	return pgxpool.NewWithConfig(ctx, config)
+}
+
+// locked reports that a lock was not to be had in time.
+func locked(err error) bool {
+	var pe *pgconn.PgError
+	return errors.As(err, &pe) && pe.Code == "55P03"
 }
 
 // translate names what was attempted and turns Postgres's errors into the

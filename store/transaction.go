@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math/rand/v2"
 	"time"
 
@@ -20,6 +21,14 @@ const maxTries = 4
 // jobs that were enqueued in it, and translates the error. f may run several
 // times.
 func (s *Store) tx(ctx context.Context, what string, f func(pgx.Tx) error) error {
+	return s.txWithin(ctx, usualPatience, what, f)
+}
+
+// usualPatience is that of the connection.
+const usualPatience time.Duration = 0
+
+// txWithin is tx where no lock is waited for longer than patience.
+func (s *Store) txWithin(ctx context.Context, patience time.Duration, what string, f func(pgx.Tx) error) error {
 	var err error
 	enqueued := false
 	for try := range maxTries {
@@ -28,7 +37,7 @@ func (s *Store) tx(ctx context.Context, what string, f func(pgx.Tx) error) error
 				break
 			}
 		}
-		if enqueued, err = transact(ctx, s.pool, f); !lostRace(err) {
+		if enqueued, err = transact(ctx, s.pool, patience, f); !lostRace(err) {
 			break
 		}
 	}
@@ -40,13 +49,13 @@ func (s *Store) tx(ctx context.Context, what string, f func(pgx.Tx) error) error
 
 // transact runs f in one transaction, commits it unless f fails, and reports
 // whether jobs were enqueued in it.
-func transact(ctx context.Context, pool *pgxpool.Pool, f func(pgx.Tx) error) (enqueued bool, err error) {
+func transact(ctx context.Context, pool *pgxpool.Pool, patience time.Duration, f func(pgx.Tx) error) (enqueued bool, err error) {
 	conn, err := pool.Acquire(ctx)
 	if err != nil {
 		return false, err
 	}
 	defer conn.Release() // a connection with a transaction left open is not used again
-	t := &transaction{conn: conn}
+	t := &transaction{conn: conn, patience: patience}
 	if err := f(t); err != nil {
 		t.end(ctx)
 		return false, err
@@ -63,6 +72,7 @@ func transact(ctx context.Context, pool *pgxpool.Pool, f func(pgx.Tx) error) (en
 type transaction struct {
 	pgx.Tx   // nil before the first statement
 	conn     *pgxpool.Conn
+	patience time.Duration // with locks
 	enqueued bool
 }
 
@@ -90,10 +100,16 @@ func (t *transaction) SendBatch(ctx context.Context, b *pgx.Batch) pgx.BatchResu
 	}
 	var all pgx.Batch
 	all.BeginTx(pgx.TxOptions{})
+	if t.patience != usualPatience {
+		all.Queue(fmt.Sprintf("SET LOCAL lock_timeout = %d", t.patience.Milliseconds()))
+	}
+	begin := all.Len()
 	all.QueuedQueries = append(all.QueuedQueries, b.QueuedQueries...)
 	results := t.conn.SendBatch(ctx, &all)
 	t.Tx = results.Tx()
-	_, _ = results.Exec() // of the begin; if it failed, so does whatever is read next
+	for range begin {
+		_, _ = results.Exec() // if it failed, so does whatever is read next
+	}
 	return results
 }
 
