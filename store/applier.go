@@ -208,6 +208,8 @@ func (a *applier) applyRun(ctx context.Context, events []chat.Event) error {
 var effects = map[string]func(*applier, context.Context, eventRow, chat.Event) error{
 	chat.ConversationRemoved:      (*applier).conversationRemoved,
 	chat.ConversationStateUpdated: (*applier).conversationState,
+	chat.ParticipantAdded:         (*applier).participantTold,
+	chat.ParticipantUpdated:       (*applier).participantTold,
 	chat.ParticipantRemoved:       (*applier).participantRemoved,
 	chat.MessageUpdated:           (*applier).messageUpdated,
 	chat.MessageRemoved:           (*applier).messageRemoved,

@@ -40,6 +40,9 @@ func (a *applier) closed(ctx context.Context, row eventRow, reason string, at ti
 // participantRemoved makes the worker add a vanished participant again. Word
 // on an earlier participant of the same person changes nothing.
 func (a *applier) participantRemoved(ctx context.Context, row eventRow, e chat.Event) error {
+	if err := a.participantTold(ctx, row, e); err != nil {
+		return err
+	}
 	const q = `/* store.participantRemoved */
 		UPDATE conversations SET participant_sid = NULL,
 			state_at = CASE state WHEN 'closed' THEN state_at ELSE greatest(state_at, $3) END,

@@ -60,11 +60,19 @@ func (f *fixture) receipt(ch chat.ConversationSID, n int, status chat.Status, co
 	return f.event(chat.Event{Key: chat.EventKey(chat.DeliveryUpdated, r.SID, string(status)), Type: chat.DeliveryUpdated, SID: ch, Receipt: r, At: r.At})
 }
 
-// event completes e with a payload that decode turns back into it.
+// event completes e with a payload that decode turns back into it, and that tells whom
+// it is about as Twilio's does.
 func (f *fixture) event(e chat.Event) chat.Event {
 	name := fmt.Sprintf("%x", e.Key[:8])
 	e.Via = chat.ViaWebhook
-	e.Payload, _ = json.Marshal(name)
+	fields := map[string]string{"name": name}
+	if e.Participant.Address != "" {
+		fields["MessagingBinding.Address"] = string(e.Participant.Address)
+	}
+	if e.Message.Author != "" {
+		fields["Author"] = e.Message.Author
+	}
+	e.Payload, _ = json.Marshal(fields)
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.events[name] = e

@@ -75,12 +75,13 @@ func queueCheckMoved(b *pgx.Batch, conversation uuid.UUID, to chat.ConversationS
 const hasTexts = `EXISTS (SELECT FROM messages m WHERE m.conversation_id = c.id AND (m.message_sid IS NOT NULL OR m.status = 'sending'))`
 
 // Activate records the participant and queues the welcome text. Word that the
-// participant has been taken out may be here before: the webhook overtakes the
-// answer to our call.
+// participant has been taken out may be here before, since the webhook overtakes the
+// answer to our call, and so may receipts, if it was another program that added them.
 func (s *Store) Activate(ctx context.Context, lease chat.Lease, j chat.Joining) (active bool, err error) {
 	err = s.tx(ctx, "activate", func(tx pgx.Tx) error {
 		var b pgx.Batch
 		queueLockSIDs(&b, []chat.ConversationSID{j.SID})
+		queueLockCustomerOf(&b, lease.ConversationID)
 		queueFence(&b, lease, new(int64))
 		const q = `/* store.Activate */
 			UPDATE conversations SET participant_sid = $2, state = 'active', state_at = now(), live_at = now(), last_activity_at = now()
@@ -90,7 +91,15 @@ func (s *Store) Activate(ctx context.Context, lease chat.Lease, j chat.Joining) 
 			active = tag.RowsAffected() > 0
 			return nil
 		})
-		return welcome(ctx, tx, &b, lease.ConversationID)
+		late := queueLateReceipts(&b, lease.ConversationID, j.Participant)
+		if err := welcome(ctx, tx, &b, lease.ConversationID); err != nil || !active || len(*late) == 0 {
+			return err
+		}
+		a := applier{Store: s, tx: tx}
+		if err := a.findRows(ctx, []chat.ConversationSID{j.SID}); err != nil {
+			return err
+		}
+		return a.countLate(ctx, a.rows[j.SID], *late)
 	})
 	return active, err
 }

@@ -17,7 +17,7 @@ import (
 const optedOutCode = 21610
 
 // applyReceipts keeps every receipt and moves the messages they are about
-// forward.
+// forward, as far as they are about the customer.
 func (a *applier) applyReceipts(ctx context.Context, events []chat.Event) error {
 	var sids []chat.MessageSID
 	var fresh []chat.Receipt
@@ -56,11 +56,37 @@ func (a *applier) applyReceipts(ctx context.Context, events []chat.Event) error 
 		if e.Receipt.ErrorCode != optedOutCode {
 			continue
 		}
-		row := a.rows[e.SID]
-		if err := lockCustomerOf(ctx, a.tx, row.ID); err != nil {
+		if err := a.obeyReceipts(ctx, a.rows[e.SID], []chat.MessageSID{e.Receipt.Message}); err != nil {
 			return err
 		}
-		if err := a.optOut(ctx, a.tx, row.Phone, e.Receipt.At.Truncate(time.Second), "receipt", string(e.Receipt.Message)); err != nil {
+	}
+	return nil
+}
+
+// obeyReceipts records that the customer has opted out, if receipts of the messages say
+// so of them.
+func (a *applier) obeyReceipts(ctx context.Context, row eventRow, messages []chat.MessageSID) error {
+	const q = `/* store.obeyReceipts */
+		SELECT r.message_sid, r.at FROM receipts r, conversations c
+		WHERE c.id = $1 AND r.message_sid = ANY($2) AND r.error_code = $3 AND ` + theirs
+	rows, err := a.tx.Query(ctx, q, row.ID, messages, optedOutCode)
+	if err != nil {
+		return err
+	}
+	var r chat.Receipt
+	var refusals []chat.Receipt
+	_, err = pgx.ForEachRow(rows, []any{&r.Message, &r.At}, func() error {
+		refusals = append(refusals, r)
+		return nil
+	})
+	if err != nil || len(refusals) == 0 {
+		return err
+	}
+	if err := lockCustomerOf(ctx, a.tx, row.ID); err != nil {
+		return err
+	}
+	for _, r := range refusals {
+		if err := a.optOut(ctx, a.tx, row.Phone, r.At.Truncate(time.Second), "receipt", string(r.Message)); err != nil {
 			return err
 		}
 	}
@@ -86,14 +112,16 @@ func (a *applier) catchUp(ctx context.Context, sids []chat.MessageSID) error {
 	return a.earlyReceipts(ctx, sids)
 }
 
-// queueForward moves each message on to the furthest status of its receipts,
-// never back, and reports, when the batch has been sent, whether it moved any.
+// queueForward moves each message on to the furthest status of the customer's
+// receipts, never back, and reports, when the batch has been sent, whether it moved any.
 func queueForward(b *pgx.Batch, sids []chat.MessageSID) (moved *bool) {
 	moved = new(bool)
 	const q = `/* store.forward */
 		UPDATE messages m SET status = r.status, error_code = r.error_code
-		FROM (SELECT DISTINCT ON (message_sid) message_sid, status, error_code FROM receipts
-			WHERE message_sid = ANY($1) ORDER BY message_sid, array_position($2::text[], status) DESC) r
+		FROM (SELECT DISTINCT ON (r.message_sid) r.message_sid, r.status, r.error_code
+			FROM receipts r JOIN messages t USING (message_sid) JOIN conversations c ON c.id = t.conversation_id
+			WHERE r.message_sid = ANY($1) AND ` + theirs + `
+			ORDER BY r.message_sid, array_position($2::text[], r.status) DESC) r
 		WHERE m.message_sid = r.message_sid AND array_position($2, m.status) < array_position($2, r.status)`
 	b.Queue(q, sids, chat.DeliveryOrder()).Exec(func(tag pgconn.CommandTag) error {
 		*moved = tag.RowsAffected() > 0

@@ -101,8 +101,10 @@ INSERT INTO conversations SELECT * FROM {live}.conversations WHERE conversation_
 CREATE UNIQUE INDEX ON conversations (id);
 CREATE UNIQUE INDEX ON conversations (conversation_sid);
 UPDATE conversations c SET participant_sid = e.participant_sid
-	FROM (SELECT DISTINCT ON (conversation_sid) conversation_sid, participant_sid, applied_at FROM {live}.events
+	FROM (SELECT DISTINCT ON (conversation_sid) conversation_sid, r.participant_sid, applied_at
+		FROM {live}.events r JOIN conversations USING (conversation_sid) JOIN customers k ON k.id = customer_id
 		WHERE type = 'onParticipantRemoved' AND applied_at IS NOT NULL AND payload IS NOT NULL
+			AND coalesce(payload ->> 'MessagingBinding.Address' = k.phone, true)
 		ORDER BY conversation_sid, received_at DESC) e
 	WHERE c.conversation_sid = e.conversation_sid AND c.participant_sid IS NULL AND e.applied_at >= c.state_at;
 UPDATE conversations c SET state = CASE WHEN participant_sid IS NULL THEN 'pending' ELSE 'active' END, closed_at = NULL

@@ -59,13 +59,13 @@ func (f *fixture) Enqueue(_ *pgx.Batch, jobs []chat.Job) {
 func (f *fixture) Announce() {}
 
 func (f *fixture) decode(payload json.RawMessage) (chat.Event, error) {
-	var key string
-	if err := json.Unmarshal(payload, &key); err != nil {
+	var fields map[string]string
+	if err := json.Unmarshal(payload, &fields); err != nil {
 		return chat.Event{}, err
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return f.events[key], nil
+	return f.events[fields["name"]], nil
 }
 
 // signup is a well-formed sign-up of phone, different from any other.

@@ -1,0 +1,142 @@
+package store_test
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"textme/chat"
+)
+
+const mb3 = chat.ParticipantSID("MB33333333333333333333333333333333")
+
+// receiptOf is an event for a receipt of the n-th message, about that participant.
+func (f *fixture) receiptOf(mb chat.ParticipantSID, n int, status chat.Status, code int) chat.Event {
+	e := f.receipt(ch1, n, status, code)
+	e.Receipt.Participant, e.Receipt.SID = mb, "DY"+string(mb[2:])
+	e.Key = chat.EventKey(e.Type, e.Receipt.SID, string(status))
+	return f.event(e)
+}
+
+// participant is an event of that type about somebody in the conversation.
+func (f *fixture) participant(typ string, mb chat.ParticipantSID, phone chat.Phone) chat.Event {
+	p := chat.RemoteParticipant{SID: mb, Address: phone, ProxyAddress: sender}
+	return f.event(chat.Event{Key: chat.EventKey(typ, string(mb)), Type: typ, SID: ch1, Participant: p, At: noon})
+}
+
+// delivery is what the first text came to, and how many opt-outs there are. A replay
+// comes to the same.
+func (f *fixture) delivery() string {
+	f.t.Helper()
+	f.replaysAlike()
+	return one[string](f, `SELECT concat_ws(' ', status, error_code, (SELECT count(*) FROM opt_outs)) FROM messages WHERE index = 0`)
+}
+
+// What Twilio says of somebody else, whom another program has added, says nothing about
+// our customer, in whatever order it comes. It is kept.
+func TestReceiptsOfSomebodyElse(t *testing.T) {
+	t.Parallel()
+	for name, told := range map[string]func(*fixture) chat.Event{
+		"added":     func(f *fixture) chat.Event { return f.participant(chat.ParticipantAdded, mb2, bob) },
+		"taken out": func(f *fixture) chat.Event { return f.participant(chat.ParticipantRemoved, mb2, bob) },
+		"unknown":   func(f *fixture) chat.Event { return f.text(ch1, mb1, ann, 1, "hello") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			f := newFixture(t)
+			f.live(ann, ch1, mb1)
+			events := []chat.Event{
+				f.text(ch1, "", "bot", 0, "hi"), told(f),
+				f.receiptOf(mb1, 0, chat.Delivered, 0), f.receiptOf(mb2, 0, chat.Undelivered, 21610),
+			}
+			for _, order := range inEveryOrder(events...) {
+				f.exec(`WITH e AS (DELETE FROM events), r AS (DELETE FROM receipts), o AS (DELETE FROM opt_outs) DELETE FROM messages WHERE index >= 0`)
+				for _, e := range order {
+					f.apply(e)
+				}
+				if got := f.delivery(); got != "delivered 0 0" {
+					t.Errorf("%s first: her text is %q, want delivered and no opt-out", order[0].Type, got)
+				}
+				if n := one[int](f, `SELECT count(*) FROM receipts`); n != 2 {
+					t.Errorf("%d receipts are kept, want 2", n)
+				}
+			}
+		})
+	}
+}
+
+// While our customer is out of the conversation, a participant is the customer once
+// that is told, or once the row has it.
+func TestReceiptsWithoutParticipant(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		told func(*fixture) chat.Event
+		want string
+	}{
+		"somebody else":              {func(f *fixture) chat.Event { return f.participant(chat.ParticipantAdded, mb2, bob) }, "accepted 0 0"},
+		"the customer":               {func(f *fixture) chat.Event { return f.participant(chat.ParticipantAdded, mb2, ann) }, "undelivered 21610 1"},
+		"the customer as she was":    {func(f *fixture) chat.Event { return f.participant(chat.ParticipantRemoved, mb2, ann) }, "undelivered 21610 1"},
+		"somebody else as they were": {func(f *fixture) chat.Event { return f.participant(chat.ParticipantRemoved, mb2, bob) }, "accepted 0 0"},
+	} {
+		for _, early := range []bool{false, true} {
+			f := newFixture(t)
+			lease := f.lease(f.live(ann, ch1, mb1))
+			f.apply(f.text(ch1, "", "bot", 0, "hi"), f.event(chat.PolledParticipantRemoved(ch1, mb1, time.Now())))
+			events := []chat.Event{tt.told(f), f.receiptOf(mb2, 0, chat.Undelivered, 21610)}
+			if early {
+				slices.Reverse(events)
+			}
+			f.apply(events[0])
+			f.apply(events[1])
+			if got := f.delivery(); got != tt.want {
+				t.Errorf("%s, receipt first %t: the text is %q, want %q", name, early, got, tt.want)
+			}
+			f.apply(f.receiptOf(mb3, 0, chat.FailedSend, 21610))
+			if got := f.delivery(); got != tt.want {
+				t.Errorf("%s: with the receipt of an unknown participant the text is %q, want %q", name, got, tt.want)
+			}
+			f.activate(lease, ch1, mb3)
+			if got := f.delivery(); got != "failed 21610 1" {
+				t.Errorf("%s: when the row has that participant the text is %q, want failed and one opt-out", name, got)
+			}
+		}
+	}
+}
+
+// Whoever is taken out and added again has another participant; what Twilio says of
+// either is about them, whichever the row has by then.
+func TestReceiptsOfAFormerParticipant(t *testing.T) {
+	t.Parallel()
+	for name, gone := range map[string]func(*fixture) chat.Event{
+		"told":  func(f *fixture) chat.Event { return f.participant(chat.ParticipantRemoved, mb1, ann) },
+		"found": func(f *fixture) chat.Event { return f.event(chat.PolledParticipantRemoved(ch1, mb1, time.Now())) },
+	} {
+		for _, pruned := range []bool{false, true} {
+			f := newFixture(t)
+			lease := f.lease(f.live(ann, ch1, mb1))
+			f.apply(f.text(ch1, "", "bot", 0, "hi"), gone(f))
+			f.activate(lease, ch1, mb2)
+			if pruned {
+				f.exec(`UPDATE events SET payload = NULL, pruned_at = now() WHERE type = 'onParticipantRemoved'`)
+			}
+			f.apply(f.receiptOf(mb1, 0, chat.Undelivered, 21610))
+			if got := f.delivery(); got != "undelivered 21610 1" {
+				t.Errorf("%s, pruned %t: the text is %q, want undelivered and one opt-out", name, pruned, got)
+			}
+		}
+	}
+}
+
+// Another program has added our customer again, which no webhook tells of: what Twilio
+// says of the new participant counts as soon as the row has it.
+func TestReceiptsBeforeTheirParticipant(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	lease := f.lease(f.live(ann, ch1, mb1))
+	f.apply(f.text(ch1, "", "bot", 0, "hi"), f.receiptOf(mb2, 0, chat.Undelivered, 21610))
+	f.apply(f.event(chat.PolledParticipantRemoved(ch1, mb1, time.Now())))
+	f.activate(lease, ch1, mb2)
+	if got := f.delivery(); got != "undelivered 21610 1" {
+		t.Errorf("the text is %q, want undelivered and one opt-out", got)
+	}
+}
