@@ -131,5 +131,6 @@ func messageParams(conv *conversation, m *message) url.Values {
 	if m.ParticipantSID != "" {
 		params.Set("ParticipantSid", m.ParticipantSID)
 	}
+	setMedia(params, m.Files)
 	return params
 }

@@ -12,13 +12,14 @@ import (
 // https://www.twilio.com/docs/conversations-classic/conversations-limits
 const maxInbound = 32 << 10
 
-// Text is one SMS on a handset, in either direction.
+// Text is one SMS on a handset, in either direction, or an MMS that it sent.
 type Text struct {
-	ID         string    `json:"id"` // SM…
+	ID         string    `json:"id"` // SM…; MM… with files
 	Seq        uint64    `json:"seq"`
 	From       string    `json:"from"`
 	To         string    `json:"to"`
 	Body       string    `json:"body"`
+	Files      []File    `json:"files,omitempty"`
 	Sent       bool      `json:"sent,omitempty"`        // the handset sent it
 	Auto       bool      `json:"auto,omitempty"`        // Twilio's own answer to a keyword
 	MessageSID string    `json:"message_sid,omitempty"` // IM…; empty if it is in no conversation
@@ -76,18 +77,19 @@ func (s *Server) Handset(phone string) *Handset { return &Handset{s, phone} }
 // Phone is the handset's number.
 func (h *Handset) Phone() string { return h.phone }
 
-// Text sends an SMS from the handset to one of the account's senders and
-// returns it as sent; its MessageSID says which message of a conversation it
-// became. It returns an error, and sends nothing, if to is no sender of the
-// account or the handset's number is not E.164 (or of another channel), equals
-// a sender, or the body is empty or over 32 KiB.
-func (h *Handset) Text(to, body string) (Text, error) {
-	_, t, err := h.text(to, body)
+// Text sends an SMS, or with files an MMS, from the handset to one of the
+// account's senders and returns it as sent; its MessageSID says which message of
+// a conversation it became. It returns an error, and sends nothing, if to is no
+// sender of the account or the handset's number is not E.164 (or of another
+// channel), equals a sender, the body is over 32 KiB, or empty without a file,
+// or the files are too many, together over 5 MB, or of no type or size.
+func (h *Handset) Text(to, body string, files ...File) (Text, error) {
+	_, t, err := h.text(to, body, files...)
 	return t, err
 }
 
 // text also returns the change, for those who wait for its webhooks.
-func (h *Handset) text(to, body string) (*change, Text, error) {
+func (h *Handset) text(to, body string, files ...File) (*change, Text, error) {
 	switch {
 	case !slices.Contains(h.s.opts.Senders, to):
 		return nil, Text{}, fmt.Errorf("text to %s: not a sender of the account", to)
@@ -95,13 +97,16 @@ func (h *Handset) text(to, body string) (*change, Text, error) {
 		return nil, Text{}, fmt.Errorf("text from %s: a sender is no handset", h.phone)
 	case channelOf(h.phone) != channelOf(to):
 		return nil, Text{}, fmt.Errorf("text from %s: not a number like %s", h.phone, to)
-	case body == "":
+	case body == "" && len(files) == 0:
 		return nil, Text{}, errors.New("text has no body")
 	case len(body) > maxInbound:
 		return nil, Text{}, fmt.Errorf("text of %d bytes is too long", len(body))
 	}
+	if err := checkFiles(files); err != nil {
+		return nil, Text{}, err
+	}
 	c := h.s.begin(fromPhone)
-	t := c.receive(h.phone, to, body)
+	t := c.receive(h.phone, to, body, files)
 	c.commit()
 	c.release()
 	return c, t, nil

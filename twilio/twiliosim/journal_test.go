@@ -91,6 +91,8 @@ func live(t *testing.T, s *sim) {
 	must(s.api.DeleteConversationParticipant(ch, gone, nil))
 	s.text(phone, sender, "STOP")
 	s.text(phone2, sender, "STOP") // autocreates
+	_, err = s.Handset(phone2).Text(sender, "", twiliosim.File{Name: "kept.jpg", Type: "image/jpeg", Size: 1})
+	must(err)
 	s.text(phone2, sender, "START")
 	closed := s.conversation("closed")
 	_, err = s.api.UpdateConversation(closed, (&conv.UpdateConversationParams{}).SetState("closed").SetUniqueName("closed and renamed"))

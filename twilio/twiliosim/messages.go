@@ -175,7 +175,7 @@ func (c *call) showMessage(conv *conversation, m *message) map[string]any {
 		"index":            m.Index,
 		"author":           m.Author,
 		"body":             orNull(m.Body),
-		"media":            nil,
+		"media":            showMedia(m.Files),
 		"attributes":       m.Attributes,
 		"content_sid":      nil,
 		"delivery":         m.delivery(),

@@ -10,12 +10,16 @@ import (
 // configuration makes them, else nowhere. Either way the sender's classic
 // webhook fires and Twilio answers keywords itself:
 // https://www.twilio.com/docs/conversations-classic/inbound-autocreation
-func (c *change) receive(phone, sender, body string) Text {
-	t := Text{ID: c.s.ids.next("SM"), From: phone, To: sender, Body: body, Sent: true, At: c.now}
+func (c *change) receive(phone, sender, body string, files []File) Text {
+	kind := "SM"
+	if len(files) > 0 {
+		kind = "MM"
+	}
+	t := Text{ID: c.s.ids.next(kind), From: phone, To: sender, Body: body, Files: c.named(files), Sent: true, At: c.now}
 	answer, into := c.obey(phone, sender, body), ""
 	if at, ok := c.route(phone, sender); ok {
 		m := c.post(at.conv, Message{
-			ParticipantSID: at.part.SID, Author: phone, Body: body, Attributes: "{}", Source: sourceSMS, Created: c.now, Updated: c.now,
+			ParticipantSID: at.part.SID, Author: phone, Body: body, Files: t.Files, Attributes: "{}", Source: sourceSMS, Created: c.now, Updated: c.now,
 		})
 		t.MessageSID = m.SID
 		into = at.conv.SID
@@ -82,8 +86,9 @@ func (c *change) classic(t Text) {
 		"MessageSid": {t.ID}, "SmsSid": {t.ID}, "SmsMessageSid": {t.ID}, "SmsStatus": {"received"},
 		"AccountSid": {c.s.opts.AccountSID}, "MessagingServiceSid": {c.s.w.account.DefaultMessagingServiceSID},
 		"From": {t.From}, "To": {t.To}, "Body": {t.Body},
-		"NumMedia": {"0"}, "NumSegments": {strconv.Itoa(segments(t.Body))}, "ApiVersion": {"2010-04-01"},
+		"NumSegments": {strconv.Itoa(segments(t.Body))}, "ApiVersion": {"2010-04-01"},
 	}
+	c.setClassicMedia(params, t)
 	for _, place := range []string{"City", "State", "Zip", "Country"} {
 		params.Set("From"+place, "")
 		params.Set("To"+place, "")

@@ -13,7 +13,7 @@
 // other's mistakes. Behaviour that Twilio does not publish is marked "assumed".
 //
 // Not simulated: pre-event webhooks (their URL is stored and returned, never
-// called), users, roles, media, content templates, group MMS, Studio and
+// called), users, roles, the Media service, content templates, group MMS, Studio and
 // trigger webhooks. Rate limits hold only as far as Options.Limits sets them.
 //
 // For tests of what goes wrong there are, beside the well-behaved account: a

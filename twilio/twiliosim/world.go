@@ -74,6 +74,7 @@ type Message struct {
 	Index           int       `json:"index"`
 	Author          string    `json:"author"`
 	Body            string    `json:"body"`
+	Files           []File    `json:"files,omitempty"`
 	Attributes      string    `json:"attributes"`
 	Source          string    `json:"source"`
 	Created         time.Time `json:"created"`
