@@ -9,10 +9,11 @@ import (
 // File is what is known of a file that came with a text. The file itself stays
 // at Twilio.
 type File struct {
-	SID  string // ME…; may be empty, as may every part
-	Name string
-	Type string // such as image/jpeg
-	Size int64  // bytes; 0: not known
+	SID     string // ME…; may be empty, as may every part
+	Service string // IS…, the Conversation Service that keeps it
+	Name    string
+	Type    string // such as image/jpeg
+	Size    int64  // bytes; 0: not known
 }
 
 // ReadMedia reads Twilio's array of media metadata. The API writes its names in
@@ -32,6 +33,8 @@ func ReadMedia(media json.RawMessage) []File {
 			switch strings.ToLower(strings.ReplaceAll(name, "_", "")) {
 			case "sid":
 				f.SID = text
+			case "servicesid":
+				f.Service = text
 			case "filename":
 				f.Name = text
 			case "contenttype":

@@ -19,6 +19,7 @@ func TestReadMedia(t *testing.T) {
 		"empty":            {`[]`, nil},
 		"by the API":       {`[{"category":"media","sid":"ME1","size":81920,"content_type":"image/jpeg","filename":"photo.jpg"}]`, []File{photo}},
 		"by a webhook":     {`[{"Category":"media","Sid":"ME1","Size":"81920","ContentType":"image/jpeg","Filename":"photo.jpg"}]`, []File{photo}},
+		"in a service":     {`[{"sid":"ME1","service_sid":"IS1"}]`, []File{{SID: "ME1", Service: "IS1"}}},
 		"without a name":   {`[{"sid":"ME1","filename":null,"content_type":"image/jpeg"}]`, []File{{SID: "ME1", Type: "image/jpeg"}}},
 		"two":              {`[{"sid":"ME1"},{"sid":"ME2"}]`, []File{{SID: "ME1"}, {SID: "ME2"}}},
 		"odd sizes":        {`[{"size":-1},{"size":"many"},{"size":[]}]`, []File{{}, {}, {}}},

@@ -35,6 +35,10 @@ type Config struct {
 	// whole; nil means that there is none.
 	Jobs http.Handler
 
+	// FileURL is where staff can open a file that came with a text, with rights of
+	// their own; "" for one that has no address. nil means that none has.
+	FileURL func(chat.File) string
+
 	// PublicURL is where the world reaches the service; scheme and host
 	// decide cookies, HSTS and which origin is our own.
 	PublicURL *url.URL
@@ -108,6 +112,9 @@ func (c *Config) setDefaults() {
 	}
 	if c.Jobs == nil {
 		c.Jobs = http.NotFoundHandler()
+	}
+	if c.FileURL == nil {
+		c.FileURL = func(chat.File) string { return "" }
 	}
 	if c.Banner == nil {
 		c.Banner = func(context.Context) []string { return nil }

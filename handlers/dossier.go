@@ -9,8 +9,9 @@ import (
 	"textme/templates"
 )
 
-// conversationPage is a dossier as the page shows it, the phone masked.
-func conversationPage(d chat.Dossier) templates.ConversationPage {
+// conversationPage is a dossier as the page shows it, the phone masked. Files are
+// linked and never read here: staff open them at Twilio, as themselves.
+func conversationPage(d chat.Dossier, fileURL func(chat.File) string) templates.ConversationPage {
 	page := templates.ConversationPage{
 		ID:              d.ID.String(),
 		Phone:           templates.Phone{E164: string(d.Phone)},
@@ -30,7 +31,7 @@ func conversationPage(d chat.Dossier) templates.ConversationPage {
 		})
 	}
 	for _, m := range d.Messages {
-		page.Messages = append(page.Messages, messageOf(m))
+		page.Messages = append(page.Messages, messageOf(m, fileURL))
 	}
 	for _, c := range d.Changes {
 		page.Changes = append(page.Changes, templates.Change{At: c.At, What: changeOf(c)})
@@ -38,7 +39,7 @@ func conversationPage(d chat.Dossier) templates.ConversationPage {
 	return page
 }
 
-func messageOf(m chat.Message) templates.Message {
+func messageOf(m chat.Message, fileURL func(chat.File) string) templates.Message {
 	shown := templates.Message{
 		Inbound:     m.Incoming,
 		Author:      m.Author,
@@ -55,7 +56,7 @@ func messageOf(m chat.Message) templates.Message {
 		shown.ErrorReason = chat.ExplainCode(m.ErrorCode).Meaning
 	}
 	for _, f := range m.Files {
-		shown.Files = append(shown.Files, fileLabel(f))
+		shown.Files = append(shown.Files, templates.File{Label: fileLabel(f), URL: fileURL(f)})
 	}
 	return shown
 }

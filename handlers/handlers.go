@@ -229,7 +229,7 @@ func newEdge(cfg Config) (*edge, error) {
 		hooks:       hooks,
 		twilio:      &twilioHooks{webhooks: cfg.Webhooks, events: cfg.Events, max: cfg.MaxEvent, now: cfg.Now, log: cfg.Logger},
 		signin:      signin,
-		staff:       &staff{store: cfg.Staff, sources: cfg.Staff, view: view, public: cfg.PublicURL},
+		staff:       &staff{store: cfg.Staff, sources: cfg.Staff, view: view, public: cfg.PublicURL, fileURL: cfg.FileURL},
 		jobs:        &jobs{page: cfg.Jobs, store: cfg.Staff},
 		probes:      &probes{store: cfg.Health},
 		assets:      &assets{templates: cfg.Templates},

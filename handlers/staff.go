@@ -32,6 +32,7 @@ type staff struct {
 	sources sourceStore
 	view    *view
 	public  *url.URL
+	fileURL func(chat.File) string
 }
 
 // pageSize is how many conversations one page lists.
@@ -239,7 +240,7 @@ func (s *staff) dossier(c echo.Context) (templates.ConversationPage, error) {
 		return templates.ConversationPage{}, err
 	}
 	current, _ := sessionOf(c)
-	page := conversationPage(d)
+	page := conversationPage(d, s.fileURL)
 	page.Admin = s.view.admin(c, current)
 	return page, nil
 }

@@ -28,7 +28,7 @@ func withConversation(s *service) {
 		Signups: []chat.SignupRecord{{Source: "default", At: start, Outcome: chat.Admitted, Reason: "first one"}},
 		Messages: []chat.Message{
 			{Purpose: chat.Welcome, Author: "textme", Body: "Hi from us", Status: chat.Delivered, At: start},
-			{Incoming: true, Author: canaryPhone, Body: "<script>alert(1)</script>", Files: []chat.File{{Name: "<b>x-ray</b>.jpg", Type: "image/jpeg", Size: 81920}}, Status: chat.Received, At: start},
+			{Incoming: true, Author: canaryPhone, Body: "<script>alert(1)</script>", Files: []chat.File{{SID: "ME1", Name: "<b>x-ray</b>.jpg", Type: "image/jpeg", Size: 81920}, {Name: "notes.pdf"}}, Status: chat.Received, At: start},
 			{Author: "bot", Body: "sorry", Status: chat.Undelivered, ErrorCode: 30003, At: start},
 			{Author: "bot", Body: "taken back", Status: chat.Sent, Removed: true, At: start},
 			{Author: "bot", Body: "mended", Status: chat.Sent, Edited: true, At: start},
@@ -110,6 +110,27 @@ func TestConversationPage(t *testing.T) {
 	for _, id := range []string{uuid.NewString(), "x", strings.ToUpper(conversation.String()), "urn:uuid:" + conversation.String()} {
 		wantStatus(t, s.get("/admin/conversations/"+id, cookies(jar)), http.StatusNotFound)
 		wantStatus(t, s.post("/admin/conversations/"+id+"/reveal", url.Values{"csrf_token": {csrf}}, cookies(jar)), http.StatusNotFound)
+	}
+}
+
+// Staff get a link to a file that has an address, and the page loads nothing of it.
+func TestFilesAreLinkedAtTwilio(t *testing.T) {
+	t.Parallel()
+	const address = "https://mcs.example/Media/"
+	s := newService(t, func(c *Config) {
+		c.FileURL = func(f chat.File) string {
+			if f.SID == "" {
+				return ""
+			}
+			return address + f.SID
+		}
+	})
+	withConversation(s)
+	jar, _ := s.signIn(t)
+	w := s.get("/admin/conversations/"+conversation.String(), cookies(jar))
+	wantPage(t, w.Body.String(), []string{`href="` + address + `ME1" target="_blank" rel="noreferrer noopener"`, `<span class="file">notes.pdf</span>`}, []string{`src="https`})
+	if got := w.Header().Get("Content-Security-Policy"); got != contentPolicy("") {
+		t.Errorf("the page's policy is %q", got)
 	}
 }
 

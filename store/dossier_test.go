@@ -18,7 +18,7 @@ func TestDossierTranscript(t *testing.T) {
 	f := newFixture(t)
 	id := f.live(ann, ch1, mb1)
 	photo := said(ch1, mb1, ann, 1, "")
-	photo.Message.Media = json.RawMessage(`[{"Sid":"ME1","ContentType":"image/jpeg","Filename":"x-ray.jpg","Size":"81920"}]`)
+	photo.Message.Media = json.RawMessage(`[{"Sid":"ME1","ContentType":"image/jpeg","Filename":"x-ray.jpg","Size":"81920","service_sid":"IS1"}]`)
 	state := func(n int, to string) chat.Event {
 		return f.event(chat.Event{
 			Key: chat.EventKey(chat.ConversationStateUpdated, to), Type: chat.ConversationStateUpdated, SID: ch1, StateTo: to, At: noon.Add(time.Duration(n) * time.Hour),
@@ -33,7 +33,7 @@ func TestDossierTranscript(t *testing.T) {
 	d, err := f.Dossier(t.Context(), id)
 	must(t, err)
 	want := []chat.Message{
-		{SID: im(1), Index: 1, Files: []chat.File{{SID: "ME1", Name: "x-ray.jpg", Type: "image/jpeg", Size: 81920}}, At: noon.Add(time.Minute)},
+		{SID: im(1), Index: 1, Files: []chat.File{{SID: "ME1", Service: "IS1", Name: "x-ray.jpg", Type: "image/jpeg", Size: 81920}}, At: noon.Add(time.Minute)},
 		{SID: im(2), Index: 2, Body: "corrected", At: noon.Add(2 * time.Minute), Edited: true},
 		{SID: im(3), Index: 3, Body: "regretted", At: noon.Add(3 * time.Minute), Removed: true},
 	}

@@ -213,6 +213,11 @@ func (st *stage) playBatch(ctx context.Context, batch []storedEvent, r *Rehearsa
 	return nil
 }
 
+// filesAsSaid are a message's files without the service that keeps them: it is no
+// part of what was said, and rows from before it was kept do not have it.
+const filesAsSaid = `(SELECT jsonb_agg(CASE jsonb_typeof(file) WHEN 'object' THEN file - 'service_sid' ELSE file END ORDER BY n)
+	FROM jsonb_array_elements(media) WITH ORDINALITY AS files(file, n)) AS media`
+
 // compared is what must be the same, by table: what names a row, and what else
 // there is to it.
 var compared = []struct {
@@ -221,7 +226,7 @@ var compared = []struct {
 }{
 	{"conversations", "conversation_sid", "conversation_sid IS NOT NULL", []string{"closed_at IS NOT NULL AS closed", "participant_sid"}},
 	{"messages", "message_sid", "message_sid IS NOT NULL", []string{
-		"conversation_id", "index", "direction", "author", "body", "media", "status", "error_code", "twilio_at",
+		"conversation_id", "index", "direction", "author", "body", filesAsSaid, "status", "error_code", "twilio_at",
 		"edited_at IS NOT NULL AS edited", "removed_at IS NOT NULL AS removed",
 	}},
 	{"receipts", "concat_ws(' ', message_sid, participant_sid, receipt_sid, status)", "true", []string{"channel_sid", "error_code", "at"}},

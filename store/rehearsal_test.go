@@ -1,6 +1,7 @@
 package store_test
 
 import (
+	"encoding/json"
 	"math/rand/v2"
 	"testing"
 	"time"
@@ -19,7 +20,10 @@ func (f *fixture) history(seed uint64) {
 	f.t.Helper()
 	f.live(ann, ch1, mb1)
 	f.live(bob, ch2, mb2)
+	photo := said(ch1, mb1, ann, 8, "")
+	photo.Message.Media = json.RawMessage(`[{"Sid":"ME1","service_sid":"IS1"},"?"]`)
 	events := []chat.Event{
+		f.event(photo),
 		f.text(ch1, mb1, ann, 1, "hello"), f.text(ch1, mb1, ann, 2, "STOP"), f.text(ch1, mb1, ann, 3, "START"), f.text(ch1, mb1, ann, 4, "stop"),
 		f.text(ch1, mb1, ann, 5, "typo"), f.edit(ch1, 5, 1, "corrected"), f.text(ch1, mb1, ann, 6, "regretted"), f.removal(ch1, 6, "regretted"),
 		f.text(ch1, "", "another program", 7, "hi"), f.receipt(ch1, 7, chat.Sent, 0), f.receipt(ch1, 7, chat.Delivered, 0),
@@ -46,6 +50,8 @@ func TestRehearse(t *testing.T) {
 	}{
 		"nothing":         {`SELECT 1`, nil},
 		"a text altered":  {`UPDATE messages SET body = 'HELLO' WHERE index = 1`, []store.Difference{{Table: "messages", Key: string(im(1)), Columns: []string{"body"}}}},
+		"a file altered":  {`UPDATE messages SET media = '[{"Sid":"ME2"},"?"]' WHERE index = 8`, []store.Difference{{Table: "messages", Key: string(im(8)), Columns: []string{"media"}}}},
+		"no service kept": {`UPDATE messages SET media = '[{"Sid":"ME1"},"?"]' WHERE index = 8`, nil},
 		"an edit undone":  {`UPDATE messages SET body = 'typo', edited_at = NULL WHERE index = 5`, []store.Difference{{Table: "messages", Key: string(im(5)), Columns: []string{"body", "edited"}}}},
 		"a text lost":     {`DELETE FROM messages WHERE index = 1`, []store.Difference{{Table: "messages", Key: string(im(1)), Only: "replay"}}},
 		"a text made up":  {`UPDATE messages SET message_sid = 'IM' || repeat('f', 32) WHERE index = 6`, []store.Difference{{Table: "messages", Key: string(im(6)), Only: "replay"}, {Table: "messages", Key: "IMffffffffffffffffffffffffffffffff", Only: "live"}}},

@@ -139,7 +139,7 @@ type Message struct {
 	Author  string
 
 	Body    string
-	Files   []string // names of attached media; never linked or fetched
+	Files   []File
 	At      time.Time
 	Purpose string // welcome, reply, …; may be empty
 
@@ -149,6 +149,13 @@ type Message struct {
 	Status      string
 	ErrorCode   int    // Twilio's; 0 is none
 	ErrorReason string // the code in plain words; may be empty
+}
+
+// File is one that came with a text. It is linked, never shown: nothing of another
+// host is loaded into a page.
+type File struct {
+	Label string // its name and what else is known of it
+	URL   string // where it is at Twilio; empty if that is not known
 }
 
 // AdminErrorPage tells signed-in staff that a request was not answered.

@@ -200,7 +200,7 @@ func TestTranscript(t *testing.T) {
 	page := conversation()
 	page.Messages = []Message{
 		{Author: "bot", Body: "Hello", At: now.Add(-24 * time.Hour), Purpose: "welcome", Status: "read"},
-		{Inbound: true, Author: "+12015550123", Body: "STOP", Files: []string{"a.jpg", "b.pdf"}, At: now},
+		{Inbound: true, Author: "+12015550123", Body: "STOP", Files: []File{{Label: "a.jpg", URL: "https://mcs.example/a"}, {Label: "b.pdf"}}, At: now},
 		{Author: "rosa", Body: "Are you there?", At: now, Purpose: "agent", Status: "failed", ErrorCode: 21610, ErrorReason: "they opted out of this sender"},
 	}
 	var got []string
@@ -214,11 +214,32 @@ func TestTranscript(t *testing.T) {
 		"Friday, 13 March 2026",
 		"us Hello bot 15:09 UTC welcome read",
 		"Saturday, 14 March 2026",
-		"person STOPa.jpgb.pdf Zoë O'Brien 15:09 UTC",
+		"person STOPa.jpg, at Twilio, in a new tabb.pdf Zoë O'Brien 15:09 UTC",
 		"us Are you there? rosa 15:09 UTC agent failed 21610 they opted out of this sender",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("transcript (-want +got):\n%s", diff)
+	}
+}
+
+// A file is a link that takes nothing along, where its address is known.
+func TestFilesAreLinked(t *testing.T) {
+	t.Parallel()
+	page := conversation()
+	page.Messages = []Message{{Inbound: true, Files: []File{{Label: "a.jpg", URL: "https://mcs.example/a"}, {Label: "b.pdf"}}, At: now}}
+	var got []string
+	for _, n := range elements(parseHTML(t, page), "") {
+		if class, _ := attr(n, "class"); class != "file" {
+			continue
+		}
+		href, _ := attr(n, "href")
+		target, _ := attr(n, "target")
+		rel, _ := attr(n, "rel")
+		got = append(got, strings.TrimSpace(strings.Join([]string{n.Data, href, target, rel}, " ")))
+	}
+	want := []string{"a https://mcs.example/a _blank noreferrer noopener", "span"}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("files (-want +got):\n%s", diff)
 	}
 }
 

@@ -124,7 +124,7 @@ func conversation() ConversationPage {
 			{Author: "textme", Body: "Harbour Dental: hi Zoë! Ask us anything, or reply HOURS. Msg frequency varies. Msg & data rates may apply. HELP for help, STOP to opt out.", At: now.Add(-26 * time.Hour), Purpose: "welcome", Status: "delivered"},
 			{Inbound: true, Author: "+12015550123", Body: "HOURS", At: now.Add(-25 * time.Hour)},
 			{Author: "bot", Body: "We are open\nMon–Fri 8:00–18:00\nSat 9:00–13:00", At: now.Add(-25 * time.Hour), Purpose: "reply", Status: "read"},
-			{Inbound: true, Author: "+12015550123", Body: "thanks 🙏 here is the x-ray", Files: []string{"xray.jpg"}, At: now.Add(-10 * time.Minute)},
+			{Inbound: true, Author: "+12015550123", Body: "thanks 🙏 here is the x-ray", Files: []File{{Label: "xray.jpg (image/jpeg, 82 kB)", URL: "https://mcs.us1.twilio.com/v1/Services/IS0a1b2c3d4e5f60718293a4b5c6d7e8f9/Media/ME9f8e7d6c5b4a39281706f5e4d3c2b1a0/Content"}, {Label: "notes.pdf"}}, At: now.Add(-10 * time.Minute)},
 			{Author: "rosa", Body: "Got it, the dentist will look at it today.", At: now.Add(-8 * time.Minute), Purpose: "agent", Status: "undelivered", ErrorCode: 30003, ErrorReason: "the handset is off or unreachable"},
 			{Author: "rosa", Body: "Trying once more.", At: now.Add(-7 * time.Minute), Purpose: "agent", Status: "sending"},
 			{Inbound: true, Author: "+12015550123", Body: "STOP", At: now.Add(-2 * time.Minute)},

@@ -72,6 +72,7 @@ const defaultTimeout = 4 * time.Second
 type Client struct {
 	credentials         *sdk.Credentials
 	base                *url.URL
+	media               *url.URL // of the Media service
 	serviceSID          string
 	messagingServiceSID string
 	timeout             time.Duration
@@ -101,6 +102,7 @@ func New(cfg Config) (*Client, error) {
 	c := &Client{
 		credentials:         sdk.NewCredentials(cfg.AccountSID, cfg.AuthToken),
 		base:                base,
+		media:               mediaURL(cfg, base),
 		serviceSID:          cfg.ServiceSID,
 		messagingServiceSID: cfg.MessagingServiceSID,
 		timeout:             cfg.Timeout,

@@ -37,7 +37,7 @@ func (c *Client) CreateMessage(ctx context.Context, sid chat.ConversationSID, m 
 	if err != nil {
 		return chat.RemoteMessage{}, err
 	}
-	return r.remote(), nil
+	return r.remote(""), nil
 }
 
 // FetchMessage implements chat.Twilio.
@@ -63,7 +63,11 @@ func (c *Client) FetchMessage(ctx context.Context, sid chat.ConversationSID, id 
 	if err != nil {
 		return chat.RemoteMessage{}, err
 	}
-	return r.remote(), nil
+	service, err := c.keeperOf(ctx, sid, r)
+	if err != nil {
+		return chat.RemoteMessage{}, err
+	}
+	return r.remote(service), nil
 }
 
 // validMessage refuses SIDs that are none before they become part of a URL.
@@ -85,7 +89,7 @@ func (c *Client) MessagesAfter(ctx context.Context, sid chat.ConversationSID, af
 		return nil, refused(op, malformedSID)
 	}
 	params := (&conversations.ListConversationMessageParams{}).SetOrder("desc").SetPageSize(100)
-	var all []chat.RemoteMessage
+	var found []message
 	err := listing[conversations.ListConversationMessageResponse]{
 		op: op, key: "messages",
 		first: func(api *conversations.ApiService) (*conversations.ListConversationMessageResponse, error) {
@@ -101,13 +105,21 @@ func (c *Client) MessagesAfter(ctx context.Context, sid chat.ConversationSID, af
 				if m.Index <= after {
 					return false, nil
 				}
-				all = append(all, m.remote())
+				found = append(found, m)
 			}
 			return true, err
 		},
 	}.read(ctx, c)
 	if err != nil {
 		return nil, err
+	}
+	service, err := c.keeperOf(ctx, sid, found...)
+	if err != nil {
+		return nil, err
+	}
+	var all []chat.RemoteMessage
+	for _, m := range found {
+		all = append(all, m.remote(service))
 	}
 	// A message that arrives between two pages may show another one twice.
 	slices.SortFunc(all, func(a, b chat.RemoteMessage) int { return cmp.Compare(a.Index, b.Index) })

@@ -73,12 +73,3 @@ func cleanAll(v any) any {
 		return v
 	}
 }
-
-// mediaJSON is Twilio's array of media metadata as we store it; nil without media.
-func mediaJSON(files []any) json.RawMessage {
-	if len(files) == 0 {
-		return nil
-	}
-	b, _ := json.Marshal(cleanAll(files)) // decoded JSON cannot fail
-	return b
-}

@@ -132,7 +132,7 @@ func TestPolledEventsAreReadBack(t *testing.T) {
 	events := map[string]chat.Event{
 		"message": chat.PolledMessage(testCH, chat.RemoteMessage{
 			SID: testIM, Index: 7, Author: string(customer), Participant: testMB, Body: "Are you open? ☎",
-			Media: json.RawMessage(`[{"sid":"ME1"}]`), At: at, UpdatedAt: at,
+			Media: json.RawMessage(`[{"service_sid":"` + testService + `","sid":"ME1"}]`), At: at, UpdatedAt: at,
 		}),
 		"edited message":  chat.PolledMessage(testCH, chat.RemoteMessage{SID: testIM, Author: string(customer), Body: "Open?", At: at, UpdatedAt: at.Add(time.Hour)}),
 		"message of ours": chat.PolledMessage(testCH, chat.RemoteMessage{SID: testIM, OurID: uuid.New(), Author: "bot", Body: "Hi", At: at}),

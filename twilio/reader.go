@@ -73,7 +73,8 @@ func (r *reader) time(name string) time.Time {
 	return t.UTC()
 }
 
-// media reads Media, a JSON array in a string; nil when it does not come.
+// media reads Media, a JSON array in a string, and the service its files are kept
+// in; nil when it does not come.
 func (r *reader) media(name string) json.RawMessage {
 	s := r.text(name)
 	if s == "" {
@@ -84,7 +85,7 @@ func (r *reader) media(name string) json.RawMessage {
 		r.fail(name, "is not a JSON array")
 		return nil
 	}
-	return mediaJSON(files)
+	return mediaJSON(files, r.text("ChatServiceSid"))
 }
 
 // sid is a typed SID of one kind.

@@ -109,7 +109,8 @@ func (m message) validIn(sid chat.ConversationSID) bool {
 	return m.SID.Valid() && m.ConversationSID == sid && m.Index >= 0 && (m.ParticipantSID == "" || m.ParticipantSID.Valid())
 }
 
-func (m message) remote() chat.RemoteMessage {
+// remote is the message in the given Conversation Service, "" where it is not known.
+func (m message) remote(service string) chat.RemoteMessage {
 	return chat.RemoteMessage{
 		SID:         m.SID,
 		Index:       m.Index,
@@ -117,7 +118,7 @@ func (m message) remote() chat.RemoteMessage {
 		Author:      clean(m.Author),
 		Participant: m.ParticipantSID,
 		Body:        clean(m.Body),
-		Media:       mediaJSON(m.Media),
+		Media:       mediaJSON(m.Media, service),
 		At:          m.DateCreated.UTC(),
 		UpdatedAt:   m.DateUpdated.UTC(),
 	}

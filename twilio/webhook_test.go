@@ -79,6 +79,9 @@ func TestReceiveDecodesEveryType(t *testing.T) {
 	binding := []string{"ParticipantSid", testMB, "MessagingBinding.Address", "+14155552671", "MessagingBinding.ProxyAddress", "+14155550100"}
 	message := chat.RemoteMessage{SID: testIM, Index: 7, Author: "+14155552671", Participant: testMB, Body: " hi\n", At: at}
 	text := []string{"MessageSid", testIM, "Index", "7", "Author", "+14155552671", "ParticipantSid", testMB, "Body", " hi\n", "DateCreated", atText, "Attributes", "{}"}
+	kept, unkept := message, message
+	kept.Media = json.RawMessage(`[{"Filename":"a.png","Sid":"ME1","service_sid":"` + testService + `"},"?"]`)
+	unkept.Media = json.RawMessage(`[{"Sid":"ME1"}]`)
 	edited, posted := message, message
 	edited.UpdatedAt, posted.ByProgram = later, true
 	ours := chat.RemoteMessage{
@@ -153,6 +156,16 @@ func TestReceiveDecodesEveryType(t *testing.T) {
 		"message by the API": {
 			form(chat.MessageAdded, append(text, "Source", "API")...),
 			chat.Event{Type: chat.MessageAdded, SID: testCH, Message: posted, At: at},
+			[]string{testIM},
+		},
+		"media of a service": {
+			form(chat.MessageAdded, append(text, "ChatServiceSid", testService, "Media", `[{"Sid":"ME1","Filename":"a.png"},"?"]`)...),
+			chat.Event{Type: chat.MessageAdded, SID: testCH, Message: kept, At: at},
+			[]string{testIM},
+		},
+		"media of no service": {
+			form(chat.MessageAdded, append(text, "ChatServiceSid", "IS/../..", "Media", `[{"Sid":"ME1"}]`)...),
+			chat.Event{Type: chat.MessageAdded, SID: testCH, Message: unkept, At: at},
 			[]string{testIM},
 		},
 		"our message with media": {

@@ -92,7 +92,7 @@ func build(ctx context.Context, s checked, log *slog.Logger) (_ *app, err error)
 	if a.queue, err = jobs.NewUI(shown, templates.JobsPath, log); err != nil {
 		return nil, err
 	}
-	edge, err := a.edge(s, keys, queue) //nolint:contextcheck // each request brings its own context
+	edge, err := a.edge(s, keys, queue, client) //nolint:contextcheck // each request brings its own context
 	if err != nil {
 		return nil, err
 	}
@@ -116,7 +116,7 @@ func newStore(pool *pgxpool.Pool, keys *chat.Keyring, queue store.Queue) *store.
 }
 
 // edge makes the HTTP side.
-func (a *app) edge(s checked, keys *chat.Keyring, queue store.Queue) (http.Handler, error) {
+func (a *app) edge(s checked, keys *chat.Keyring, queue store.Queue, client *twilio.Client) (http.Handler, error) {
 	pages, err := templates.New()
 	if err != nil {
 		return nil, err
@@ -140,6 +140,7 @@ func (a *app) edge(s checked, keys *chat.Keyring, queue store.Queue) (http.Handl
 		Templates:      pages,
 		Logger:         a.log,
 		Jobs:           a.queue,
+		FileURL:        client.FileURL,
 		PublicURL:      s.publicURL,
 		TrustedProxies: s.proxies,
 		SignupRate:     handlers.Rate(s.SignupRate),

@@ -58,6 +58,10 @@ func newTown(t *testing.T) *story {
 	}
 	s.says(priya, "prices")
 	s.says(casey, "Hi, is this the bike place on the pier?")
+	_, err := s.sim.Handset(string(casey)).Text(storySender, "Is this bike one of yours?",
+		twiliosim.File{Name: "IMG_20261122_153012_leaning_against_the_railing_of_the_pier_edited_final.jpg", Type: "image/jpeg", Size: 2_400_000},
+		twiliosim.File{Type: "audio/amr", Size: 81_920})
+	must(t, err)
 	s.says(aisha, "STOP")
 	s.twilio(true, "Conversations/"+one[string](s, `SELECT conversation_sid FROM conversations WHERE id = $1`, s.conversationOf(robin)), url.Values{"State": {"closed"}})
 	s.settled()
