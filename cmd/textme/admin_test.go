@@ -62,7 +62,7 @@ func TestAdminSeesTheMapping(t *testing.T) {
 		t.Error("the conversation page shows the whole number unasked")
 	}
 
-	csrf := url.Values{"csrf_token": {regexp.MustCompile(`name="csrf_token"[^>]*value="([^"]+)"`).FindStringSubmatch(page)[1]}}
+	csrf := csrfOf(page)
 	before := one[int](s, `SELECT count(*) FROM audit_log WHERE action = 'reveal-phone'`)
 	shown := s.post(link+"/reveal", csrf)
 	if text := bodyOf(s, shown); shown.StatusCode != http.StatusOK || !regexp.MustCompile(`555.?0142`).MatchString(text) {
@@ -76,4 +76,9 @@ func TestAdminSeesTheMapping(t *testing.T) {
 		t.Errorf("sign-out answered %s", out.Status)
 	}
 	s.get(link, http.StatusSeeOther)
+}
+
+// csrfOf is what a form of an admin page sends along.
+func csrfOf(page string) url.Values {
+	return url.Values{"csrf_token": {regexp.MustCompile(`name="csrf_token"[^>]*value="([^"]+)"`).FindStringSubmatch(page)[1]}}
 }
