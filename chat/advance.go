@@ -162,6 +162,9 @@ func (s *Service) settle(ctx context.Context, c Conversation, err error, progres
 		if progress && te.RetryAfter <= 0 {
 			return Snooze{After: jittered(s.opts.Timing.Look), Why: te.Op, Afresh: true}
 		}
+		if te.Alone {
+			return te.putOff()
+		}
 		return s.inTurn(c, te.putOff())
 	}
 	return err

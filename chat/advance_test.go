@@ -43,6 +43,23 @@ func TestAdvanceWaits(t *testing.T) {
 	}
 }
 
+// Nobody comes after one who is to wait alone: when it is to be longer than others, they
+// are not to wait as long.
+func TestAloneIsNotInLine(t *testing.T) {
+	t.Parallel()
+	for _, alone := range []bool{false, true} {
+		s := New(nil, nil, Options{CreateEvery: time.Second}, time.Now, slog.New(slog.DiscardHandler))
+		err := s.settle(t.Context(), Conversation{ID: uuid.New(), State: Pending}, &TwilioError{RetryAfter: time.Hour, Alone: alone}, false)
+		var snooze Snooze
+		if !errors.As(err, &snooze) || snooze.After < time.Hour {
+			t.Errorf("alone %t: got %v, want to wait an hour", alone, err)
+		}
+		if err := s.pace.ready(createScope, uuid.New(), time.Second); (err == nil) != alone {
+			t.Errorf("alone %t: the next gets %v", alone, err)
+		}
+	}
+}
+
 // What fails at the database does not back off as after the failures before, if
 // something was reached at Twilio since.
 func TestSettleAfterProgress(t *testing.T) {

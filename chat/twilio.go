@@ -83,6 +83,9 @@ type TwilioError struct {
 	Status     int             // HTTP status; 0 when there was no answer
 	Holder     ConversationSID // of 50416: the conversation named as holding the pair
 	RetryAfter time.Duration   // when Twilio named one
+	// Alone: RetryAfter is for calls about the same thing (Concern), and others
+	// may go on.
+	Alone bool
 	// Unknown: the call may have been carried out although no answer said
 	// so. Look before repeating it.
 	Unknown bool

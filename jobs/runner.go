@@ -174,7 +174,7 @@ func add[T chat.Job](workers *river.Workers, observe Observe, run func(context.C
 func (w *worker[T]) Work(ctx context.Context, job *river.Job[T]) error {
 	result, start := Errored, time.Now() // also if it panics
 	defer func() { w.observe(job.Kind, result, time.Since(start)) }()
-	err := w.run(chat.Concerning(ctx, fmt.Sprint(job.Args)), job.Args)
+	err := w.run(chat.Concerning(ctx, job.Args), job.Args)
 	var snooze chat.Snooze
 	var te *chat.TwilioError
 	switch {

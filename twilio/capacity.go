@@ -17,7 +17,8 @@ import (
 // calls in a row that Twilio could not answer, nothing is called for a while,
 // then one call probes. Of the calls about one thing (chat.Concerning) only the
 // first brokenEach count, and one that has probed in vain leaves the probe to
-// others for probedFor: something may be wrong with it alone.
+// others for probedFor: something may be wrong with it alone. For the same reason one
+// whose calls make Twilio ask everybody to wait waits longer than everybody (rest).
 const (
 	mostCalls     = 32
 	leastCalls    = 1
@@ -34,6 +35,7 @@ const (
 var (
 	errBreak = errors.New("twilio does not answer; waiting before the next try")
 	errHeld  = errors.New("twilio asked to wait")
+	errRest  = errors.New("twilio asked to wait because of this one; others go first")
 )
 
 // capacity decides whether a call may start, and learns from how it went.
@@ -51,10 +53,11 @@ type capacity struct {
 	why     error                // of until
 	probing bool                 // one call is out to see whether the break is over
 	probed  map[string]time.Time // until when what has probed in vain in this break is not to probe again
+	rests   map[string]rest      // of what had Twilio ask to wait
 }
 
 func newCapacity(now func() time.Time) *capacity {
-	return &capacity{now: now, changed: make(chan struct{}), cap: mostCalls, about: map[string]int{}, probed: map[string]time.Time{}}
+	return &capacity{now: now, changed: make(chan struct{}), cap: mostCalls, about: map[string]int{}, probed: map[string]time.Time{}, rests: map[string]rest{}}
 }
 
 // enter waits for a slot. While a break or Twilio's own request to wait lasts,
@@ -68,6 +71,8 @@ func (c *capacity) enter(ctx context.Context) (wait time.Duration, err error) {
 			wait, err = c.until.Sub(now), c.why
 		case c.pause > 0 && (c.probing || now.Before(c.probed[chat.Concern(ctx)])):
 			wait, err = shortestBreak, errBreak
+		case now.Before(c.rests[chat.Concern(ctx)].until):
+			wait, err = c.rests[chat.Concern(ctx)].until.Sub(now), errRest
 		case c.inUse < int(c.cap):
 			c.inUse++
 			c.probing = c.pause > 0
@@ -124,6 +129,7 @@ func (c *capacity) leave(ctx context.Context, te *chat.TwilioError) {
 	}
 	if te != nil && te.RetryAfter > 0 {
 		c.hold(c.now().Add(te.RetryAfter), errHeld)
+		c.rest(chat.Concern(ctx), te.RetryAfter)
 	}
 }
 

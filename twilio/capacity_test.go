@@ -38,6 +38,12 @@ func newTestCapacity() (*capacity, *capacityClock) {
 
 var unanswered = &chat.TwilioError{Op: "test", Status: 503}
 
+// about is a job that calls are about.
+type about string
+
+// Kind implements chat.Job.
+func (a about) Kind() string { return string(a) }
+
 func (c *capacity) ends(t *testing.T, te *chat.TwilioError) {
 	t.Helper()
 	c.endsAbout(t, "", te)
@@ -45,7 +51,10 @@ func (c *capacity) ends(t *testing.T, te *chat.TwilioError) {
 
 func (c *capacity) endsAbout(t *testing.T, what string, te *chat.TwilioError) {
 	t.Helper()
-	ctx := chat.Concerning(t.Context(), what)
+	ctx := t.Context()
+	if what != "" {
+		ctx = chat.Concerning(ctx, about(what))
+	}
 	if wait, err := c.enter(ctx); err != nil {
 		t.Fatalf("the call about %q must wait %v: %v", what, wait, err)
 	}
@@ -113,7 +122,7 @@ func TestBreakForEverything(t *testing.T) {
 	clock.advance(shortestBreak)
 	c.endsAbout(t, "dead", unanswered)
 	clock.advance(2 * shortestBreak)
-	dead := chat.Concerning(t.Context(), "dead")
+	dead := chat.Concerning(t.Context(), about("dead"))
 	if wait, err := c.enter(dead); !errors.Is(err, errBreak) || wait <= 0 {
 		t.Fatalf("it may probe again: %v, %v", wait, err)
 	}

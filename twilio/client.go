@@ -273,7 +273,7 @@ func (c *Client) exchange(ctx context.Context, op string, write bool, do func(*c
 func (c *Client) enter(ctx context.Context, op string) error {
 	wait, err := c.capacity.enter(ctx)
 	if err != nil {
-		return &chat.TwilioError{Op: op, RetryAfter: wait, Err: err}
+		return &chat.TwilioError{Op: op, RetryAfter: wait, Alone: errors.Is(err, errRest), Err: err}
 	}
 	wait, err = c.hold.wait(ctx)
 	if err == nil && wait <= 0 {
