@@ -3,6 +3,7 @@ package chat
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/google/uuid"
@@ -11,8 +12,12 @@ import (
 type reconcileStore interface {
 	// ClaimPolls picks conversations that are due, those with texts waiting
 	// to be sent first, quiet ones last, and keeps them from other replicas
-	// for hold. None are due while Twilio has asked to wait.
+	// for hold. Those with texts waiting are half of them at the most, if others
+	// are due. None are while Twilio has asked to wait.
 	ClaimPolls(ctx context.Context, most int, hold time.Duration) ([]Poll, error)
+	// UnclaimPolls makes conversations that were claimed and not polled due
+	// again, as they were.
+	UnclaimPolls(ctx context.Context, polls []Poll) error
 	// Undelivered lists the texts of a conversation whose delivery is not
 	// settled and worth asking about, oldest first, at the most so many.
 	Undelivered(ctx context.Context, conversation uuid.UUID, most int) ([]MessageSID, error)
@@ -71,8 +76,9 @@ const (
 // added again.
 //
 // It works until nothing is due, or until Twilio asks to wait. Any number of
-// replicas may run it at once; each conversation is polled by one. What was not
-// polled because of an error stays due.
+// replicas may run it at once; each conversation is polled by one. One about which
+// Twilio cannot be asked keeps no other from its turn: it is tried again later, and
+// the error says how many there were.
 func (s *Service) Reconcile(ctx context.Context) error {
 	if s.opts.ReconcileEvery <= 0 {
 		return nil
@@ -87,46 +93,57 @@ func (s *Service) Reconcile(ctx context.Context) error {
 }
 
 func (s *Service) reconcile(ctx context.Context) error {
-	for {
+	for failed := 0; ; {
 		if err := s.discover(ctx); err != nil {
 			return err
 		}
 		polls, err := s.store.ClaimPolls(ctx, pollBatch, pollHold)
-		if err != nil || len(polls) == 0 {
+		switch {
+		case err != nil:
 			return err
+		case len(polls) == 0 && failed > 0:
+			return fmt.Errorf("%d polls failed", failed)
+		case len(polls) == 0:
+			return nil
 		}
-		for _, p := range polls {
-			if err := s.poll(ctx, p); err != nil {
-				return err
+		for i, p := range polls {
+			asked, err := s.poll(ctx, p)
+			if err != nil {
+				return errors.Join(err, s.store.UnclaimPolls(ctx, polls[i+1:]))
+			}
+			if !asked {
+				failed++
 			}
 		}
 	}
 }
 
-// poll asks about one conversation and sets when it is next.
-func (s *Service) poll(ctx context.Context, p Poll) error {
+// poll asks about one conversation and sets when it is next. It reports whether
+// Twilio could be asked; an error is one that all others would meet as well.
+func (s *Service) poll(ctx context.Context, p Poll) (asked bool, err error) {
 	done := PollDone{Poll: p, Next: s.nextPoll(p), IfActive: s.opts.ReconcileEvery}
-	err := s.ask(ctx, &done)
+	err = s.ask(Concerning(ctx, AdvanceJob{p.ConversationID}), &done)
 	var te *TwilioError
 	switch {
 	case err == nil:
+		s.failedPolls.forget(p.ConversationID)
 	case isGone(err) && errors.As(err, &te):
 		if err := s.serviceStands(ctx, te); err != nil {
-			return err
+			return false, err
 		}
 		done.Next, done.IfActive = 0, 0
 		if err := s.tell(ctx, PolledRemoved(p.SID, s.now())); err != nil {
-			return err
+			return false, err
 		}
-	case errors.As(err, &te) && te.Class() == Bug:
+	case errors.As(err, &te) && te.Class() != Transient && te.Class() != OperatorError:
 		// Twilio does not like the question: the others are not to suffer.
 		s.log.ErrorContext(ctx, "poll refused", "conversation_id", p.ConversationID, "err", err)
-	case errors.As(err, &te) && te.Class() == Transient:
-		return te.putOff()
+	case te != nil && te.Class() == OperatorError, errors.Is(err, ErrUnavailable), ctx.Err() != nil:
+		return false, err
 	default:
-		return err
+		return false, s.pollAgain(ctx, done, err)
 	}
-	return s.store.FinishPoll(ctx, done)
+	return true, s.store.FinishPoll(ctx, done)
 }
 
 // mappingDue reports whether the mapping is to be checked in this poll: at most

@@ -75,6 +75,8 @@ type Service struct {
 	opts   Options
 	now    func() time.Time
 	log    *slog.Logger
+
+	failedPolls failedPolls
 }
 
 // New wires the use cases. now is the clock, UTC.

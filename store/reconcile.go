@@ -12,8 +12,10 @@ import (
 
 // claimOrder is in which order conversations are polled: first those with texts
 // waiting to be sent, since a STOP that was missed must be heard before they leave;
-// last those that have been quiet for a day, for they are ever more. Each finds its
-// rows without looking at all that are due; as arrays, whatever Postgres thinks.
+// last those that have been quiet for a day, for they are ever more. The first are
+// half of a claim at the most if others are due: what keeps many texts from leaving
+// may keep us from asking about their conversations as well. Each finds its rows
+// without looking at all that are due; as arrays, whatever Postgres thinks.
 var claimOrder = []string{
 	`id = ANY (ARRAY(SELECT conversation_id FROM messages WHERE status IN ('queued', 'sending')))`,
 	`id = ANY (ARRAY(SELECT id FROM conversations WHERE last_activity_at > now() - interval '1 day' AND reconcile_at <= now()))`,
@@ -26,7 +28,11 @@ var claimOrder = []string{
 func (s *Store) ClaimPolls(ctx context.Context, most int, hold time.Duration) (polls []chat.Poll, err error) {
 	err = s.tx(ctx, "claim polls", func(tx pgx.Tx) error {
 		polls = nil
-		for _, which := range claimOrder {
+		for i, which := range claimOrder {
+			limit := most - len(polls)
+			if i == 0 {
+				limit = (most + 1) / 2
+			}
 			q := `/* store.ClaimPolls */
 				UPDATE conversations c SET reconcile_at = now() + $2::interval
 				FROM (SELECT id, reconcile_at FROM conversations
@@ -36,7 +42,7 @@ func (s *Store) ClaimPolls(ctx context.Context, most int, hold time.Duration) (p
 				WHERE c.id = due.id
 				RETURNING c.id, c.conversation_sid, coalesce(c.participant_sid, ''), c.state, c.gaps_checked_through,
 					due.reconcile_at, c.last_activity_at, c.mapping_checked_at`
-			rows, err := tx.Query(ctx, q, most-len(polls), hold, holdScope)
+			rows, err := tx.Query(ctx, q, limit, hold, holdScope)
 			if err != nil {
 				return err
 			}
@@ -51,6 +57,27 @@ func (s *Store) ClaimPolls(ctx context.Context, most int, hold time.Duration) (p
 		return nil
 	})
 	return polls, err
+}
+
+// UnclaimPolls makes conversations due again that were claimed and not polled, since
+// when they had been.
+func (s *Store) UnclaimPolls(ctx context.Context, polls []chat.Poll) error {
+	if len(polls) == 0 {
+		return nil
+	}
+	ids, due := make([]uuid.UUID, len(polls)), make([]time.Time, len(polls))
+	for i, p := range polls {
+		ids[i], due[i] = p.ConversationID, p.DueAt
+	}
+	return s.tx(ctx, "unclaim polls", func(tx pgx.Tx) error {
+		const q = `/* store.UnclaimPolls */
+			UPDATE conversations c SET reconcile_at = least(c.reconcile_at, was.due)
+			FROM (SELECT id, due FROM conversations JOIN unnest($1::uuid[], $2::timestamptz[]) AS claimed(id, due) USING (id)
+				WHERE reconcile_at IS NOT NULL ORDER BY id FOR NO KEY UPDATE OF conversations) was
+			WHERE c.id = was.id`
+		_, err := tx.Exec(ctx, q, ids, due)
+		return err
+	})
 }
 
 // Undelivered lists the texts of a conversation whose delivery is not settled:

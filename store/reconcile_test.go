@@ -2,6 +2,7 @@ package store_test
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -57,6 +58,40 @@ func TestClaimPolls(t *testing.T) {
 	must(t, f.HoldCalls(t.Context(), time.Hour))
 	if got := f.claims(10); len(got) != 0 {
 		t.Errorf("%d claims while Twilio asked to wait, want none", len(got))
+	}
+}
+
+// Conversations with texts waiting, however many, leave half of a claim to others
+// that are due as long.
+func TestClaimPollsLeavesRoom(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	for i := range 20 {
+		f.exec(`UPDATE messages SET status = 'queued' WHERE conversation_id = $1`, f.polled(i, time.Minute))
+	}
+	one, other := f.polled(20, 3*time.Minute), f.polled(21, 2*time.Minute)
+	if claimed := f.claims(4); len(claimed) != 4 || !slices.Contains(claimed, one) || !slices.Contains(claimed, other) {
+		t.Errorf("claimed %v, want four with %v and %v among them", claimed, one, other)
+	}
+	if got := f.claims(20); len(got) != 18 {
+		t.Errorf("%d were claimed, want the 18 that are left", len(got))
+	}
+}
+
+// What was claimed and not polled is due as it was, unless it is never to be.
+func TestUnclaimPolls(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	due, gone := f.polled(1, time.Hour), f.polled(2, time.Minute)
+	was := one[time.Time](f, `SELECT reconcile_at FROM conversations WHERE id = $1`, due)
+	polls, err := f.ClaimPolls(t.Context(), 10, time.Minute)
+	must(t, err)
+	f.exec(`UPDATE conversations SET reconcile_at = NULL WHERE id = $1`, gone)
+	must(t, f.UnclaimPolls(t.Context(), polls))
+	again, err := f.ClaimPolls(t.Context(), 10, time.Minute)
+	must(t, err)
+	if len(again) != 1 || again[0].ConversationID != due || !again[0].DueAt.Equal(was) {
+		t.Errorf("claimed %+v after %+v", again, polls)
 	}
 }
 

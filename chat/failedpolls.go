@@ -1,0 +1,72 @@
+package chat
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+)
+
+// How long a conversation waits whose poll failed: as long as a dead replica's would
+// at first, and twice as long each time, up to an hour, or to its usual time if that is
+// longer. Something may be wrong with it alone, and hundreds of its kind must not take
+// every turn.
+const (
+	longestPollWait = time.Hour
+	mostFailedPolls = 10_000 // are remembered
+)
+
+// failedPolls counts for each conversation how often in a row this replica has polled
+// it in vain. That it forgets at a restart only means to ask sooner.
+type failedPolls struct {
+	mu    sync.Mutex
+	times map[uuid.UUID]int
+}
+
+// again counts one more failure and returns how many there are.
+func (f *failedPolls) again(conversation uuid.UUID) int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.times == nil || len(f.times) >= mostFailedPolls {
+		f.times = map[uuid.UUID]int{}
+	}
+	f.times[conversation]++
+	return f.times[conversation]
+}
+
+func (f *failedPolls) forget(conversation uuid.UUID) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	delete(f.times, conversation)
+}
+
+// pollWait is how long one waits that was polled in vain so many times in a row; usual
+// is how long it would else.
+func (s *Service) pollWait(times int, usual time.Duration) time.Duration {
+	wait, longest := min(pollHold, s.opts.ReconcileEvery), max(longestPollWait, usual)
+	for ; times > 1 && wait < longest; times-- {
+		wait *= 2
+	}
+	return min(wait, longest)
+}
+
+// pollAgain ends a poll that failed because of cause; what was found before that
+// counts. It returns an error if nobody is to call now: when Twilio is down, the client
+// says so after a few.
+func (s *Service) pollAgain(ctx context.Context, done PollDone, cause error) error {
+	done.Next = s.pollWait(s.failedPolls.again(done.ConversationID), done.Next)
+	var te *TwilioError
+	waits := errors.As(cause, &te) && te.RetryAfter > 0
+	if waits {
+		done.Next = max(done.Next, te.RetryAfter)
+	}
+	done.Next = jittered(done.Next)
+	done.IfActive = done.Next
+	s.log.WarnContext(ctx, "poll failed", "conversation_id", done.ConversationID, "again_after", done.Next, "err", cause)
+	if err := s.store.FinishPoll(ctx, done); err != nil || !waits || te.Alone {
+		return err
+	}
+	return te.putOff()
+}

@@ -1,0 +1,138 @@
+package chat
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/uuid"
+)
+
+// round is a store with conversations that are due, and a Twilio that answers calls
+// about some of them with an error.
+type round struct {
+	Store
+	Twilio
+	due       []Poll
+	wrong     map[ConversationSID]error
+	concerns  []string
+	done      map[ConversationSID]time.Duration // until the next poll
+	unclaimed []ConversationSID
+}
+
+func (*round) ClaimLook(context.Context, time.Duration) (since time.Time, due bool, err error) {
+	return time.Time{}, false, nil
+}
+
+func (r *round) ClaimPolls(_ context.Context, most int, _ time.Duration) ([]Poll, error) {
+	n := min(most, len(r.due))
+	claimed := r.due[:n]
+	r.due = r.due[n:]
+	return claimed, nil
+}
+
+func (r *round) UnclaimPolls(_ context.Context, polls []Poll) error {
+	for _, p := range polls {
+		r.unclaimed = append(r.unclaimed, p.SID)
+	}
+	return nil
+}
+
+func (r *round) MessagesAfter(ctx context.Context, sid ConversationSID, _ int) ([]RemoteMessage, error) {
+	r.concerns = append(r.concerns, Concern(ctx))
+	return nil, r.wrong[sid]
+}
+
+func (*round) Undelivered(context.Context, uuid.UUID, int) ([]MessageSID, error) { return nil, nil }
+
+func (r *round) FinishPoll(_ context.Context, done PollDone) error {
+	r.done[done.SID] = done.Next
+	return nil
+}
+
+// One conversation that cannot be polled, whatever is the matter, keeps no other from
+// its turn; only what all would meet ends the round, and then the others are due as
+// before.
+func TestFailedPollIsPassedBy(t *testing.T) {
+	t.Parallel()
+	const every = 10 * time.Minute
+	now := time.Now()
+	first, second, third := uuid.New(), uuid.New(), uuid.New()
+	failing := func(te TwilioError) error { return &te }
+	tests := map[string]struct {
+		err   error
+		ends  bool          // the round
+		again time.Duration // at least; 0: it is not told
+	}{
+		"no answer":                      {failing(TwilioError{Status: 500}), false, pollHold},
+		"refused":                        {failing(TwilioError{Status: 400}), false, every},
+		"of no use":                      {failing(TwilioError{Status: 400, Code: 50407}), false, every},
+		"it alone is to wait":            {failing(TwilioError{RetryAfter: time.Hour, Alone: true}), false, time.Hour},
+		"the facts cannot be read":       {errors.New("odd"), false, pollHold},
+		"everybody is to wait":           {failing(TwilioError{Status: 429, RetryAfter: time.Minute}), true, pollHold},
+		"the credentials are not valid":  {failing(TwilioError{Status: 401}), true, 0},
+		"the database cannot be written": {ErrUnavailable, true, 0},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := &round{wrong: map[ConversationSID]error{"CH1": tt.err}, done: map[ConversationSID]time.Duration{}}
+			for sid, id := range map[ConversationSID]uuid.UUID{"CH1": first, "CH2": second, "CH3": third} {
+				r.due = append(r.due, Poll{ConversationID: id, SID: sid, LastActivity: now, DueAt: now, MappingCheckedAt: now})
+			}
+			slices.SortFunc(r.due, func(a, b Poll) int { return strings.Compare(string(a.SID), string(b.SID)) })
+			s := New(r, r, Options{ReconcileEvery: every}, func() time.Time { return now }, slog.New(slog.DiscardHandler))
+			err := s.Reconcile(t.Context())
+			others := map[ConversationSID]time.Duration{"CH2": every, "CH3": every}
+			if tt.ends {
+				others = map[ConversationSID]time.Duration{}
+				if diff := cmp.Diff([]ConversationSID{"CH2", "CH3"}, r.unclaimed); diff != "" {
+					t.Errorf("due again (-want +got):\n%s", diff)
+				}
+			}
+			again := r.done["CH1"]
+			delete(r.done, "CH1")
+			if diff := cmp.Diff(others, r.done); diff != "" {
+				t.Errorf("%v; the others' next polls (-want +got):\n%s", err, diff)
+			}
+			if again < tt.again || again > tt.again*5/4+time.Second {
+				t.Errorf("tried again after %v, want about %v", again, tt.again)
+			}
+			if want := (AdvanceJob{first}); r.concerns[0] != Concern(Concerning(t.Context(), want)) {
+				t.Errorf("its call is about %q, want what its job is about", r.concerns[0])
+			}
+		})
+	}
+}
+
+// What fails again and again is tried ever more rarely, until it went well.
+func TestFailedPollWaitsLonger(t *testing.T) {
+	t.Parallel()
+	now := time.Now()
+	quiet := Poll{ConversationID: uuid.New(), SID: "CH1", LastActivity: now.Add(-60 * 24 * time.Hour), DueAt: now, MappingCheckedAt: now}
+	r := &round{wrong: map[ConversationSID]error{}, done: map[ConversationSID]time.Duration{}}
+	s := New(r, r, Options{ReconcileEvery: 10 * time.Minute}, func() time.Time { return now }, slog.New(slog.DiscardHandler))
+	for i, want := range []time.Duration{2 * time.Minute, 4 * time.Minute, 8 * time.Minute, 16 * time.Minute, 0, 2 * time.Minute} {
+		r.wrong["CH1"] = nil
+		if want > 0 {
+			r.wrong["CH1"] = &TwilioError{Status: 500}
+		}
+		if asked, err := s.poll(t.Context(), quiet); err != nil || asked != (want == 0) {
+			t.Fatalf("poll %d: asked %t, %v", i, asked, err)
+		}
+		if got := r.done["CH1"]; want > 0 && (got < want || got > want*5/4+time.Second) {
+			t.Errorf("failure %d: tried again after %v, want about %v", i, got, want)
+		}
+	}
+	if got := s.pollWait(1000, 10*time.Minute); got != longestPollWait {
+		t.Errorf("at the most after %v, want %v", got, longestPollWait)
+	}
+	if got := s.pollWait(1000, 60*time.Hour); got != 60*time.Hour {
+		t.Errorf("a quiet one at the most after %v, want 60h", got)
+	}
+}
