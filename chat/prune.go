@@ -2,6 +2,7 @@ package chat
 
 import (
 	"context"
+	"errors"
 	"time"
 )
 
@@ -28,21 +29,23 @@ const (
 const pruneBatch = 500
 
 // Prune takes out what is past its retention, in small batches, until nothing
-// is. Any number of replicas may run it at once.
+// is. Any number of replicas may run it at once. That one kind cannot be taken out
+// keeps nothing of the other.
 func (s *Service) Prune(ctx context.Context) error {
+	payloads, keys := s.now().Add(-PayloadRetention), s.now().Add(-KeyRetention)
+	return errors.Join(
+		s.prune(ctx, "events", func() (int, error) { return s.store.PruneEvents(ctx, payloads, keys, pruneBatch) }),
+		s.prune(ctx, "submissions", func() (int, error) { return s.store.PruneSubmissions(ctx, payloads, pruneBatch) }),
+	)
+}
+
+// prune takes out batch after batch of one kind.
+func (s *Service) prune(ctx context.Context, kind string, batch func() (int, error)) error {
 	for {
-		now := s.now()
-		events, err := s.store.PruneEvents(ctx, now.Add(-PayloadRetention), now.Add(-KeyRetention), pruneBatch)
-		if err != nil {
+		n, err := batch()
+		if err != nil || n == 0 {
 			return err
 		}
-		submissions, err := s.store.PruneSubmissions(ctx, now.Add(-PayloadRetention), pruneBatch)
-		if err != nil {
-			return err
-		}
-		if events+submissions == 0 {
-			return nil
-		}
-		s.log.InfoContext(ctx, "pruned", "events", events, "submissions", submissions)
+		s.log.InfoContext(ctx, "pruned", "kind", kind, "rows", n)
 	}
 }
