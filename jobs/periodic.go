@@ -3,6 +3,7 @@ package jobs
 import (
 	"context"
 	"log/slog"
+	"runtime/debug"
 	"sync"
 	"time"
 )
@@ -38,13 +39,20 @@ func (p *periodic) start() {
 	})
 }
 
+// once outlives a panic, as the runner of jobs does: all other work goes on.
 func (p *periodic) once(ctx context.Context) {
-	result, start := Done, time.Now()
+	result, start := Errored, time.Now()
+	defer func() {
+		if recover() != nil {
+			p.log.ErrorContext(ctx, "periodic work panicked", "work", p.name, "trace", string(debug.Stack()))
+		}
+		p.observe(p.name, result, time.Since(start))
+	}()
 	if err := p.run(ctx); err != nil && ctx.Err() == nil {
 		p.log.WarnContext(ctx, "periodic work failed", "work", p.name, "err", err)
-		result = Errored
+		return
 	}
-	p.observe(p.name, result, time.Since(start))
+	result = Done
 }
 
 // stop returns when the run under way has ended. Stopping again, or before a
