@@ -69,8 +69,20 @@ func TestStormEveryFault(t *testing.T) {
 	if len(early) > 0 {
 		t.Errorf("%d calls were begun inside a Retry-After window: %v", len(early), early)
 	}
-	t.Logf("%d sign-ups settled after %v; faults played: %v", n, took.Round(time.Millisecond), s.sim.FaultCounts())
+	most := s.sim.Traffic().MaxConcurrent
+	if most > len(s.replicas)*callsAtOnce {
+		t.Errorf("%d calls were under way at once, want %d for each of %d replicas at the most", most, callsAtOnce, len(s.replicas))
+	}
+	var givenUp int
+	must(t, s.db.QueryRow(t.Context(), `SELECT count(*) FROM river_job WHERE state = 'discarded'`).Scan(&givenUp))
+	if givenUp > 0 {
+		t.Errorf("%d jobs were given up", givenUp)
+	}
+	t.Logf("%d sign-ups settled after %v; at most %d calls at once; faults played: %v", n, took.Round(time.Millisecond), most, s.sim.FaultCounts())
 }
+
+// callsAtOnce is how many calls a replica may have under way.
+const callsAtOnce = 32
 
 // inFlight forgives a call that was on its way when Twilio asked to wait; each
 // replica learns of it with its next look at the database.

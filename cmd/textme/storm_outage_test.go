@@ -39,9 +39,20 @@ func TestStormTwilioDown(t *testing.T) {
 		t.Errorf("%.0f sign-ups a second were done afterwards, want at least %d", rate, leastPerSecond)
 	}
 	slices.Sort(s.waits)
+	p99, most := s.waits[len(s.waits)*99/100], time.Second
+	if n >= rowT3 {
+		most = 300 * time.Millisecond
+	}
+	if p99 > most {
+		t.Errorf("of a hundred sign-ups one was answered after %v, want %v at most", p99, most)
+	}
 	t.Logf("down for %v: %d sign-ups answered, p99 after %v; %d calls meanwhile; all done %v after it was back, with %d calls in all, %d of them well",
-		outage, len(s.waits), s.waits[len(s.waits)*99/100].Round(time.Millisecond), before, took.Round(time.Millisecond), calls, well)
+		outage, len(s.waits), p99.Round(time.Millisecond), before, took.Round(time.Millisecond), calls, well)
 }
+
+// rowT3 is how many sign-ups the row is about. Of fewer, six are one in a hundred, and a
+// busy machine delays as many: they may take longer.
+const rowT3 = 5000
 
 // leastPerSecond is how many sign-ups a second are to be done after an outage.
 const leastPerSecond = 20

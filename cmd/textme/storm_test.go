@@ -47,6 +47,7 @@ type storm struct {
 	mu       sync.Mutex
 	broken   int
 	refused  int                   // sign-ups that had to be posted again
+	sources  []string              // that signUps posts to, in turn
 	accepted map[string]chat.Phone // by idempotency key: what was answered 2xx
 	waits    []time.Duration       // for those answers
 }
@@ -78,7 +79,7 @@ func newStorm(t *testing.T, change func(*twiliosim.Options, map[string]string)) 
 // newStormOf runs another program than this one.
 func newStormOf(t *testing.T, program string, change func(*twiliosim.Options, map[string]string)) *storm {
 	t.Helper()
-	s := &storm{t: t, seed: stormSeed(), program: program, accepted: map[string]chat.Phone{}}
+	s := &storm{t: t, seed: stormSeed(), program: program, sources: []string{"website"}, accepted: map[string]chat.Phone{}}
 	t.Logf("STORM_SEED=%d", s.seed)
 	account, token := "AC"+randomHex(16), randomHex(16)
 	balancer := httptest.NewServer(&httputil.ReverseProxy{
@@ -282,7 +283,7 @@ func (s *storm) signUps(n, numbers int, over time.Duration) {
 			client := &http.Client{Timeout: 5 * time.Second, Transport: &http.Transport{MaxIdleConnsPerHost: 2}}
 			defer client.CloseIdleConnections()
 			for i := range feed {
-				s.signUp(ctx, client, number(i%numbers), fmt.Sprintf("signup-%d", i))
+				s.signUpAt(ctx, client, s.sources[i%len(s.sources)], number(i%numbers), fmt.Sprintf("signup-%d", i))
 			}
 		})
 	}
@@ -347,9 +348,14 @@ func TestStormKills(t *testing.T) {
 	t.Logf("%d kills, %d sign-ups of %d numbers; settled %v after the last", kills, len(s.accepted), signups*7/10, took.Round(time.Millisecond))
 }
 
-// Row T4: two hundred sign-ups of one number at once, over two replicas.
+// Row T4: two hundred sign-ups of one number at once, at three sources, over two
+// replicas.
 func TestStormSameNumber(t *testing.T) {
 	s := newStorm(t, nil)
+	for _, source := range []string{"landing", "campaign"} {
+		s.addSource(source)
+		s.sources = append(s.sources, source)
+	}
 	s.signUps(200, 1, time.Millisecond)
 	s.settled(settleTime)
 	s.checkPromise()
