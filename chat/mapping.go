@@ -58,7 +58,7 @@ type Dossier struct {
 	CreatedAt     time.Time
 	Signups       []SignupRecord // oldest first
 	Messages      []Message      // in the order of the conversation
-	Changes       []Change       // oldest first, the first of very many
+	Changes       []Change       // oldest first, the last of very many
 }
 
 // Change is what Twilio told of a conversation or its participant, beside what

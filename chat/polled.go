@@ -67,6 +67,23 @@ func PolledReceipt(sid ConversationSID, r Receipt) Event {
 	return e
 }
 
+// PolledParticipantAdded is the event for a participant that Twilio's answer to our
+// call named: a call of ours raises no webhook. Its key is the webhook's, which another
+// program's call may have raised, unless the participant is back that was told to be
+// gone: then it is told of once more.
+func PolledParticipantAdded(sid ConversationSID, participant ParticipantSID, back bool, at time.Time) Event {
+	key := []string{string(participant)}
+	if back {
+		key = append(key, "found again", webhookTime(at))
+	}
+	e := polled(ParticipantAdded, sid, at, map[string]string{
+		"ParticipantSid": string(participant),
+		"DateCreated":    webhookTime(at),
+	}, key...)
+	e.Participant.SID = participant
+	return e
+}
+
 // PolledParticipantRemoved is the event for a participant that was there and
 // is not any more; at is when that was noticed. Its key is its own: the webhook may
 // have come before the row had the participant, and a list that lags behind may

@@ -116,19 +116,22 @@ func (s *Store) transcript(ctx context.Context, conversation uuid.UUID) ([]chat.
 // mostChanges bounds what a dossier shows of a conversation that changes often.
 const mostChanges = 100
 
-// changes lists what Twilio told of the conversation and its participants.
+// changes lists what Twilio told of the conversation and its participants, the latest
+// of very many.
 func (s *Store) changes(ctx context.Context, sid chat.ConversationSID) ([]chat.Change, error) {
 	const q = `/* store.changes */
 		SELECT received_at, type, coalesce(payload ->> 'StateTo', '') FROM events
 		WHERE conversation_sid = $1 AND conversation_sid <> '' AND applied_at IS NOT NULL AND type = ANY($2)
-		ORDER BY received_at, id LIMIT $3`
+		ORDER BY received_at DESC, id DESC LIMIT $3`
 	rows, err := s.pool.Query(ctx, q, sid, []string{
 		chat.ConversationAdded, chat.ConversationRemoved, chat.ConversationStateUpdated, chat.ParticipantAdded, chat.ParticipantRemoved,
 	}, mostChanges)
 	if err != nil {
 		return nil, err
 	}
-	return pgx.CollectRows(rows, pgx.RowToStructByPos[chat.Change])
+	list, err := pgx.CollectRows(rows, pgx.RowToStructByPos[chat.Change])
+	slices.Reverse(list)
+	return list, err
 }
 
 // RevealPhone returns the customer's number and writes down who asked.

@@ -2,10 +2,10 @@ package store
 
 import (
 	"context"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
 
 	"textme/chat"
 )
@@ -77,6 +77,8 @@ const hasTexts = `EXISTS (SELECT FROM messages m WHERE m.conversation_id = c.id 
 // Activate records the participant and queues the welcome text. Word that the
 // participant has been taken out may be here before, since the webhook overtakes the
 // answer to our call, and so may receipts, if it was another program that added them.
+// Where one was taken out before, the adding becomes an event as well, so that the
+// removal is not the last that is told.
 func (s *Store) Activate(ctx context.Context, lease chat.Lease, j chat.Joining) (active bool, err error) {
 	err = s.tx(ctx, "activate", func(tx pgx.Tx) error {
 		var b pgx.Batch
@@ -84,12 +86,24 @@ func (s *Store) Activate(ctx context.Context, lease chat.Lease, j chat.Joining) 
 		queueLockCustomerOf(&b, lease.ConversationID)
 		queueFence(&b, lease, new(int64))
 		const q = `/* store.Activate */
-			UPDATE conversations SET participant_sid = $2, state = 'active', state_at = now(), live_at = now(), last_activity_at = now()
-			WHERE id = $1 AND state = 'pending' AND NOT EXISTS (SELECT FROM events
-				WHERE conversation_sid = $3 AND type = $4 AND participant_sid = $2 AND applied_at >= $5)`
-		b.Queue(q, lease.ConversationID, j.Participant, j.SID, chat.ParticipantRemoved, j.Since).Exec(func(tag pgconn.CommandTag) error {
-			active = tag.RowsAffected() > 0
-			return nil
+			WITH active AS (
+				UPDATE conversations SET participant_sid = $2, state = 'active', state_at = now(), live_at = now(), last_activity_at = now()
+				WHERE id = $1 AND state = 'pending' AND NOT EXISTS (SELECT FROM events
+					WHERE conversation_sid = $3 AND type = $4 AND participant_sid = $2 AND applied_at >= $5)
+				RETURNING id),
+			told AS (
+				INSERT INTO events (id, key_hash, via, type, conversation_sid, participant_sid, payload, received_at, applied_at)
+				SELECT $6, CASE WHEN bool_or(e.participant_sid = $2) THEN $7::bytea ELSE $8::bytea END, $9, $10, $3, $2, $11::jsonb, $12, now()
+				FROM active, events e
+				WHERE e.conversation_sid = $3 AND e.conversation_sid <> '' AND e.type = $4 AND e.applied_at IS NOT NULL
+				HAVING count(*) > 0
+				ON CONFLICT (key_hash) DO NOTHING)
+			SELECT EXISTS (SELECT FROM active)`
+		now := time.Now().UTC()
+		added, back := chat.PolledParticipantAdded(j.SID, j.Participant, false, now), chat.PolledParticipantAdded(j.SID, j.Participant, true, now)
+		b.Queue(q, lease.ConversationID, j.Participant, j.SID, chat.ParticipantRemoved, j.Since,
+			newID(), back.Key[:], added.Key[:], added.Via, added.Type, payloadOf(added), now).QueryRow(func(row pgx.Row) error {
+			return row.Scan(&active)
 		})
 		late := queueLateReceipts(&b, lease.ConversationID, j.Participant)
 		if err := welcome(ctx, tx, &b, lease.ConversationID); err != nil || !active || len(*late) == 0 {

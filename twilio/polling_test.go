@@ -141,6 +141,8 @@ func TestPolledEventsAreReadBack(t *testing.T) {
 			SID: testDY, Message: testIM, Participant: testMB, Channel: "SM" + testIM[2:], Status: chat.Undelivered, ErrorCode: 30003, At: at,
 		}),
 		"participant":         chat.PolledParticipantRemoved(testCH, testMB, at),
+		"participant of ours": chat.PolledParticipantAdded(testCH, testMB, false, at),
+		"participant is back": chat.PolledParticipantAdded(testCH, testMB, true, at),
 		"closed conversation": chat.PolledClosed(testCH, at),
 		"gone conversation":   chat.PolledRemoved(testCH, at),
 	}
@@ -151,7 +153,7 @@ func TestPolledEventsAreReadBack(t *testing.T) {
 			if err != nil || got.Problem != "" {
 				t.Fatalf("%v %s", err, got.Problem)
 			}
-			ownKey := slices.Contains([]string{chat.ConversationStateUpdated, chat.ConversationRemoved, chat.ParticipantRemoved}, want.Type) || want.Message.Edited()
+			ownKey := slices.Contains([]string{chat.ConversationStateUpdated, chat.ConversationRemoved, chat.ParticipantRemoved}, want.Type) || want.Message.Edited() || name == "participant is back"
 			if same := got.Key == want.Key; same == ownKey {
 				t.Errorf("the key is the webhook's: %t, want %t", same, !ownKey)
 			}

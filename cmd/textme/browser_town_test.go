@@ -17,7 +17,7 @@ const (
 	maya   = chat.Phone("+14155550161") // has the longest talk
 	priya  = chat.Phone("+14155550169") // asked once
 	aisha  = chat.Phone("+14155550162") // opted out
-	marcus = chat.Phone("+14155550163") // a text did not arrive
+	marcus = chat.Phone("+14155550163") // a text did not arrive; was taken out, and added again
 	robin  = chat.Phone("+14155550164") // closed
 	casey  = chat.Phone("+14155550165") // texted first, gave no name
 	theo   = chat.Phone("+14155550171") // failed: another system talks with him
@@ -62,6 +62,8 @@ func newTown(t *testing.T) *story {
 		twiliosim.File{Name: "IMG_20261122_153012_leaning_against_the_railing_of_the_pier_edited_final.jpg", Type: "image/jpeg", Size: 2_400_000},
 		twiliosim.File{Type: "audio/amr", Size: 81_920})
 	must(t, err)
+	his := one[string](s, `SELECT conversation_sid FROM conversations WHERE id = $1`, s.conversationOf(marcus))
+	must(t, s.sim.Console(true).RemoveParticipant(his, s.sim.Participants(his)[0].SID))
 	s.says(aisha, "STOP")
 	s.twilio(true, "Conversations/"+one[string](s, `SELECT conversation_sid FROM conversations WHERE id = $1`, s.conversationOf(robin)), url.Values{"State": {"closed"}})
 	s.settled()
