@@ -44,8 +44,12 @@ func (s *Service) Advance(ctx context.Context, conversation uuid.UUID) error {
 		if err == nil {
 			err = s.step(ctx, &c)
 		}
+		ended, progress := err, c.furtherThan(before)
 		if err != nil {
-			err = s.settle(ctx, c, err, c.furtherThan(before))
+			err = s.settle(ctx, c, err, progress)
+		}
+		if perr := s.probed(ctx, &c, ended, err, progress); perr != nil {
+			err = errors.Join(err, perr)
 		}
 		if err != nil {
 			return s.giveBack(ctx, c.Lease, err)

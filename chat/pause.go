@@ -13,9 +13,18 @@ type pauseStore interface {
 	// ClaimProbe lets exactly one caller through a pause whose probe is due
 	// at now; the next probe is due at next.
 	ClaimProbe(ctx context.Context, sender Phone, now, next time.Time) (claimed bool, err error)
+	// HandBackProbe makes the probe due at now that was claimed, with the next one
+	// due at next, and has told nothing.
+	HandBackProbe(ctx context.Context, sender Phone, now, next time.Time) error
+	// PassProbe wakes the oldest of the other conversations that may wait for the end
+	// of the account's pause or the sender's, and would come back by themselves within
+	// the time.
+	PassProbe(ctx context.Context, lease Lease, sender Phone, within time.Duration) error
 	// Resume ends the pauses of the account and the sender that a call can
 	// end, and says why sending stays paused, "" if it does not.
 	Resume(ctx context.Context, sender Phone) (still string, err error)
+	// ResumeAccount does as Resume for the account's pause alone.
+	ResumeAccount(ctx context.Context, sender Phone) (still string, err error)
 }
 
 // AccountScope is the pause of everything.
@@ -34,27 +43,32 @@ func (s *Service) pause(ctx context.Context, scope string, te *TwilioError) erro
 	if began {
 		s.log.ErrorContext(ctx, sendingPaused, "account", scope == AccountScope, "err", te)
 	}
-	return Snooze{After: s.opts.Timing.probe(), Why: "paused"}
+	return Snooze{After: s.opts.Timing.probe(), Why: justPaused}
 }
 
+// justPaused is why one waits whose own call met the operator's error.
+const justPaused = "paused"
+
 // blocked returns a Snooze while the account or the conversation's sender is
-// paused, except to the one caller whose turn it is to probe.
+// paused, except to the one caller whose turn it is to probe. One that has probed
+// in vain leaves the probe to others for a while.
 func (s *Service) blocked(ctx context.Context, c *Conversation) error {
 	if c.Paused == "" || c.Probing {
 		return nil
 	}
 	now := s.now()
-	if wait := c.PausedUntil.Sub(now); wait > 0 {
+	if wait := max(c.PausedUntil.Sub(now), s.vain.until(c.ID).Sub(now)); wait > 0 {
 		return Snooze{After: wait, Why: c.Paused}
 	}
-	claimed, err := s.store.ClaimProbe(ctx, c.Sender, now, now.Add(s.opts.Timing.probe()))
+	next := now.Add(s.opts.Timing.probe())
+	claimed, err := s.store.ClaimProbe(ctx, c.Sender, now, next)
 	if err != nil {
 		return err
 	}
 	if !claimed {
 		return Snooze{After: s.opts.Timing.probe(), Why: c.Paused}
 	}
-	c.Probing = true
+	c.Probing, c.PausedUntil = true, next
 	return nil
 }
 
@@ -75,6 +89,21 @@ func (s *Service) resume(ctx context.Context, c *Conversation) error {
 		return nil
 	}
 	still, err := s.store.Resume(ctx, c.Sender)
+	return s.resumed(ctx, c, still, err)
+}
+
+// answered ends the account's pause after Twilio did for the probe what it does
+// only for an account that is fit, or refused it for another reason. Of a sender
+// that says nothing: for it the probe goes on.
+func (s *Service) answered(ctx context.Context, c *Conversation) error {
+	if !c.Probing {
+		return nil
+	}
+	still, err := s.store.ResumeAccount(ctx, c.Sender)
+	return s.resumed(ctx, c, still, err)
+}
+
+func (s *Service) resumed(ctx context.Context, c *Conversation, still string, err error) error {
 	if err != nil {
 		return err
 	}

@@ -198,6 +198,7 @@ func (s *Service) sendFailed(ctx context.Context, c *Conversation, m Outgoing, e
 	var te *TwilioError
 	if !errors.As(err, &te) || te.Unknown {
 		s.log.WarnContext(ctx, "post had no answer", "conversation_id", c.ID, "message_id", m.ID, "err", err)
+		c.Probing = false // the text that probes may have left
 		return Snooze{After: s.opts.Timing.Look, Why: "a post had no answer"}
 	}
 	switch te.Class() {

@@ -72,6 +72,7 @@ type Service struct {
 	store  Store
 	twilio Twilio
 	pace   *pacer
+	vain   *inVain
 	opts   Options
 	now    func() time.Time
 	log    *slog.Logger
@@ -84,7 +85,7 @@ func New(store Store, twilio Twilio, opts Options, now func() time.Time, log *sl
 	if opts.Timing == (Timing{}) {
 		opts.Timing = TimingFor(DefaultRescue)
 	}
-	return &Service{store: store, twilio: twilio, pace: newPacer(store), opts: opts, now: now, log: log}
+	return &Service{store: store, twilio: twilio, pace: newPacer(store), vain: newInVain(), opts: opts, now: now, log: log}
 }
 
 // Timing is how long things may take; each is longer than the one before, so

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
 	"textme/chat"
@@ -36,13 +37,51 @@ func (s *Store) ClaimProbe(ctx context.Context, sender chat.Phone, now, next tim
 	return claimed, err
 }
 
+// HandBackProbe makes the probe due at now that was claimed with next.
+func (s *Store) HandBackProbe(ctx context.Context, sender chat.Phone, now, next time.Time) error {
+	return s.tx(ctx, "hand back probe", func(tx pgx.Tx) error {
+		const q = `/* store.HandBackProbe */
+			UPDATE pauses SET probe_at = $3 WHERE scope IN ($1, $2) AND probe_at = $4 AND ended_at IS NULL`
+		_, err := tx.Exec(ctx, q, chat.AccountScope, sender, now, next)
+		return err
+	})
+}
+
+// PassProbe wakes the oldest of the other conversations that may wait for the end of
+// the account's pause or the sender's, and would come back by themselves within the
+// time.
+func (s *Store) PassProbe(ctx context.Context, lease chat.Lease, sender chat.Phone, within time.Duration) error {
+	return s.tx(ctx, "pass probe", func(tx pgx.Tx) error {
+		const q = `/* store.PassProbe */
+			SELECT id FROM conversations
+			WHERE work_seq > done_seq AND retry_at > now() AND retry_at <= now() + $4::interval AND id <> $1
+				AND (sender = $2 OR EXISTS (SELECT FROM pauses WHERE scope = $3 AND ended_at IS NULL))
+			ORDER BY id LIMIT 1 -- which is their age`
+		var next uuid.UUID
+		found, err := optional(tx.QueryRow(ctx, q, lease.ConversationID, sender, chat.AccountScope, within).Scan(&next))
+		if err != nil || !found {
+			return err
+		}
+		return s.wakeOne(ctx, tx, next)
+	})
+}
+
 // Resume ends the pauses of the account and the sender that a call can end, and
 // says why sending stays paused, "" if it does not.
 func (s *Store) Resume(ctx context.Context, sender chat.Phone) (still string, err error) {
+	return s.resume(ctx, sender, chat.AccountScope, string(sender))
+}
+
+// ResumeAccount does as Resume for the account's pause alone.
+func (s *Store) ResumeAccount(ctx context.Context, sender chat.Phone) (still string, err error) {
+	return s.resume(ctx, sender, chat.AccountScope)
+}
+
+func (s *Store) resume(ctx context.Context, sender chat.Phone, scopes ...string) (still string, err error) {
 	err = s.tx(ctx, "resume", func(tx pgx.Tx) error {
 		const end = `/* store.Resume */
-			UPDATE pauses SET ended_at = now() WHERE scope IN ($1, $2) AND ended_at IS NULL AND NOT by_receipt`
-		if _, err := tx.Exec(ctx, end, chat.AccountScope, sender); err != nil {
+			UPDATE pauses SET ended_at = now() WHERE scope = ANY($1) AND ended_at IS NULL AND NOT by_receipt`
+		if _, err := tx.Exec(ctx, end, scopes); err != nil {
 			return err
 		}
 		const left = `/* store.Resume */ SELECT reason FROM pauses WHERE scope IN ($1, $2) AND ended_at IS NULL LIMIT 1`
