@@ -39,7 +39,7 @@ func TestStormTwilioDown(t *testing.T) {
 		t.Errorf("%.0f sign-ups a second were done afterwards, want at least %d", rate, leastPerSecond)
 	}
 	slices.Sort(s.waits)
-	p99, most := s.waits[len(s.waits)*99/100], time.Second
+	p99, most := s.waits[len(s.waits)*99/100], 2*time.Second
 	if n >= rowT3 {
 		most = 300 * time.Millisecond
 	}
