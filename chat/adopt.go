@@ -59,7 +59,7 @@ func (s *Service) Adopt(ctx context.Context, sid ConversationSID) error {
 	case err != nil:
 		return err
 	case rc.claimed():
-		return s.store.DropParked(ctx, sid, errForeign.Error())
+		return s.store.DropParked(ctx, sid, ForeignClaimed)
 	case rc.State == string(Closed):
 		a.Ended = closedAtTwilio
 	}
@@ -76,7 +76,7 @@ func (s *Service) Adopt(ctx context.Context, sid ConversationSID) error {
 		return err
 	}
 	if !ours {
-		return s.store.DropParked(ctx, sid, notOurCustomer)
+		return s.store.DropParked(ctx, sid, ForeignUnclaimed)
 	}
 	texts, err := s.twilio.MessagesAfter(ctx, sid, -1)
 	if err != nil {
@@ -90,12 +90,20 @@ const (
 	closedAtTwilio  = "closed at Twilio"
 	deletedAtTwilio = "deleted at Twilio"
 	emptiedAtTwilio = "nobody is in it at Twilio"
-	notOurCustomer  = "not one of our customers' conversations"
 )
 
-// adoptPatience is how long webhooks that tell who was in a conversation may
-// come after the first of its others. Twilio promises no order.
-const adoptPatience = time.Minute
+// Why a conversation is foreign, and for how long it then counts as such: what is said
+// in it is dropped without another look, until an event of OwnerTypes tells of a change.
+const (
+	ForeignClaimed   = "the number is in a conversation of another system with this sender"
+	ForeignUnclaimed = "not one of our customers' conversations"
+	ForeignFor       = time.Hour
+)
+
+// AdoptPatience is how long webhooks that tell who was in a conversation may
+// come after the first of its others. Twilio promises no order. As long as one is so
+// new, nobody relies on its being foreign because of who is in it: lists lag behind.
+const AdoptPatience = time.Minute
 
 // adoptTold goes by what webhooks have told of an ended conversation: Twilio does
 // not know any more who was in it. One that only seems to be empty may be so new
@@ -106,7 +114,7 @@ func (s *Service) adoptTold(ctx context.Context, a Adoption) error {
 		return err
 	}
 	unclear := told.Customer.SID == "" || a.Ended == emptiedAtTwilio && !told.Left
-	if age := s.now().Sub(told.Since); unclear && age < adoptPatience {
+	if age := s.now().Sub(told.Since); unclear && age < AdoptPatience {
 		return Snooze{After: max(2*time.Second, age/2), Why: "who was in it has not been told yet"}
 	}
 	p, ours, err := s.ourCustomer(ctx, []RemoteParticipant{told.Customer})

@@ -49,6 +49,13 @@ func EventTypes() []string {
 	}
 }
 
+// OwnerTypes lists the types that may tell what makes a foreign conversation ours.
+// ParticipantUpdated is not one of them: it comes as often as texts do, whenever
+// somebody has read on.
+func OwnerTypes() []string {
+	return []string{ConversationAdded, ConversationUpdated, ConversationStateUpdated, ParticipantAdded, ParticipantRemoved}
+}
+
 // Event is one fact from Twilio. Exactly the part that belongs to its type is
 // set beside the SIDs.
 type Event struct {
@@ -93,6 +100,7 @@ const (
 	EventApplied   Applied = "applied"
 	EventDuplicate Applied = "duplicate" // known before: nothing changed
 	EventParked    Applied = "parked"    // its conversation is not ours yet
+	EventForeign   Applied = "foreign"   // its conversation is somebody else's, as was seen a while ago: its payload is not kept
 	EventEcho      Applied = "echo"      // a classic webhook for a text that its conversation brings as well
 	EventStored    Applied = "stored"    // kept, but nothing to act on, or not applicable (Error says why)
 )

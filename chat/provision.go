@@ -78,7 +78,7 @@ type Found struct {
 var errClosed = errors.New("closed")
 
 // errForeign: the pair is taken by a conversation of another system.
-var errForeign = errors.New("the number is in a conversation of another system with this sender")
+var errForeign = errors.New(ForeignClaimed)
 
 // provision makes the conversation real at Twilio, continuing from whatever
 // an earlier attempt reached: each SID is saved as soon as it is known.

@@ -22,6 +22,8 @@ type applier struct {
 	woken map[uuid.UUID]time.Time // by conversation: its latest activity, zero for none
 	jobs  []chat.Job
 	lost  int // facts that no webhook brought
+	// foreign are the conversations that need no look at Twilio.
+	foreign map[chat.ConversationSID]foreignLook
 	// special is what became of events that are applied in a way of their own.
 	special map[uuid.UUID]chat.Result
 	paused  string // why a sender has just been paused, "" if none was
@@ -34,6 +36,9 @@ func (a *applier) receive(ctx context.Context, events []chat.Event) ([]chat.Resu
 	events = slices.Clone(events)
 	results := make([]chat.Result, len(events))
 	ids := make([]uuid.UUID, len(events))
+	if err := a.recall(ctx, events); err != nil {
+		return nil, err
+	}
 	for i, e := range events {
 		ids[i], results[i] = newID(), a.expect(e)
 		events[i] = dated(e, ids[i], received)
@@ -82,6 +87,7 @@ func (a *applier) receive(ctx context.Context, events []chat.Event) ([]chat.Resu
 // expect says what will become of an event that is new.
 func (a *applier) expect(e chat.Event) chat.Result {
 	_, ours := a.rows[e.SID]
+	_, foreign := a.foreign[e.SID]
 	switch {
 	case e.Problem != "":
 		return chat.Result{Applied: chat.EventStored, Error: e.Problem}
@@ -89,6 +95,8 @@ func (a *applier) expect(e chat.Event) chat.Result {
 		return chat.Result{Applied: chat.EventApplied}
 	case e.SID == "" || !slices.Contains(chat.EventTypes(), e.Type):
 		return chat.Result{Applied: chat.EventStored}
+	case foreign:
+		return chat.Result{Applied: chat.EventForeign}
 	case !ours:
 		return chat.Result{Applied: chat.EventParked}
 	}
@@ -96,25 +104,31 @@ func (a *applier) expect(e chat.Event) chat.Result {
 }
 
 // insertEvents stores the events in one statement and returns the ids of those
-// that were not known. What is stored as applied is applied before the commit.
+// that were not known. What is stored as applied is applied before the commit, and
+// those of a foreign conversation are as its last look left the others.
 func (a *applier) insertEvents(ctx context.Context, ids []uuid.UUID, events []chat.Event, results []chat.Result) (map[uuid.UUID]bool, error) {
 	const q = `/* store.insertEvents */
-		INSERT INTO events (id, key_hash, via, type, conversation_sid, participant_sid, message_sid, payload, received_at, applied_at, error)
-		SELECT id, key, via, type, ch, mb, im, payload, received, CASE WHEN applied THEN now() END, error
-		FROM unnest($1::uuid[], $2::bytea[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::jsonb[], $9::timestamptz[], $10::boolean[], $11::text[])
-			AS e(id, key, via, type, ch, mb, im, payload, received, applied, error)
+		INSERT INTO events (id, key_hash, via, type, conversation_sid, participant_sid, message_sid, payload, received_at, applied_at, error, pruned_at)
+		SELECT id, key, via, type, ch, mb, im, payload, received, CASE WHEN applied THEN now() END, error, pruned
+		FROM unnest($1::uuid[], $2::bytea[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::jsonb[], $9::timestamptz[], $10::boolean[], $11::text[], $12::timestamptz[])
+			AS e(id, key, via, type, ch, mb, im, payload, received, applied, error, pruned)
 		ON CONFLICT (key_hash) DO NOTHING RETURNING id`
 	n := len(events)
-	keys, payloads, received, applied := make([][]byte, n), make([]*string, n), make([]time.Time, n), make([]bool, n)
+	keys, payloads, received, applied, pruned := make([][]byte, n), make([]*string, n), make([]time.Time, n), make([]bool, n), make([]*time.Time, n)
 	vias, types, chs, mbs, ims, errs := make([]string, n), make([]string, n), make([]string, n), make([]string, n), make([]string, n), make([]string, n)
 	for i, e := range events {
 		keys[i], payloads[i] = e.Key[:], payloadOf(e)
 		received[i] = e.ReceivedAt
-		applied[i] = results[i].Applied != chat.EventParked && results[i].Error == ""
+		errs[i] = results[i].Error
+		if results[i].Applied == chat.EventForeign {
+			look := a.foreign[e.SID]
+			payloads[i], errs[i], pruned[i] = nil, look.Reason, &look.At
+		}
+		applied[i] = results[i].Applied != chat.EventParked && errs[i] == ""
 		vias[i], types[i], chs[i] = string(e.Via), e.Type, string(e.SID)
-		mbs[i], ims[i], errs[i] = string(participantOf(e)), string(messageOf(e)), results[i].Error
+		mbs[i], ims[i] = string(participantOf(e)), string(messageOf(e))
 	}
-	rows, err := a.tx.Query(ctx, q, ids, keys, vias, types, chs, mbs, ims, payloads, received, applied, errs)
+	rows, err := a.tx.Query(ctx, q, ids, keys, vias, types, chs, mbs, ims, payloads, received, applied, errs, pruned)
 	if err != nil {
 		return nil, err
 	}
