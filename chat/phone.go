@@ -3,6 +3,7 @@ package chat
 import (
 	"errors"
 	"log/slog"
+	"regexp"
 	"strings"
 	"unicode"
 
@@ -72,6 +73,17 @@ func (p Phone) Masked() string {
 	}
 	code := string(p[:1+len(countryCode(n))])
 	return code + " ••• " + string(p[len(p)-4:])
+}
+
+// twilioNumber is a number as Twilio writes it.
+var twilioNumber = regexp.MustCompile(`\+[1-9][0-9]{6,14}`)
+
+// PhoneOf is the number that an author at Twilio is, "" for one with another name.
+func PhoneOf(author string) Phone {
+	if twilioNumber.FindString(author) != author {
+		return ""
+	}
+	return Phone(author)
 }
 
 func countryCode(n *phonenumbers.PhoneNumber) string {

@@ -85,6 +85,19 @@ var somePhones = []Phone{
 	"+5511987654321", "+61412345678", "+6591234567", "+35312345678", "+3546112345", "+79161234567",
 }
 
+func TestPhoneOf(t *testing.T) {
+	t.Parallel()
+	tests := map[string]Phone{
+		"+14155552671": "+14155552671", "+4930123456": "+4930123456",
+		"whatsapp:+14155552671": "", "Bob +14155552671": "", "4155552671": "", "bot": "", "": "",
+	}
+	for author, want := range tests {
+		if got := PhoneOf(author); got != want {
+			t.Errorf("%s is the number %q, want %q", author, string(got), string(want))
+		}
+	}
+}
+
 func TestMaskedShowsTheEndsOnly(t *testing.T) {
 	t.Parallel()
 	for _, p := range somePhones {

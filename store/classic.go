@@ -149,7 +149,7 @@ const isStart = `(cleared_at IS NOT NULL AND since = cleared_at)`
 // ended: in doubt it is a second one, and a START is not. It is never one of a word that
 // only Twilio knows, for that no conversation brings. Which one it is, is kept with it:
 // applied again, e takes that.
-func (a *applier) supersede(ctx context.Context, row eventRow, e chat.Event, word chat.Keyword) error {
+func (a *applier) supersede(ctx context.Context, phone, sender chat.Phone, e chat.Event, word chat.Keyword) error {
 	const q = `/* store.supersede */
 		SELECT o.id, e.id, e.payload FROM opt_outs o JOIN events e ON e.message_sid = o.heard_by AND e.type = '` + chat.ClassicMessage + `'
 		WHERE phone_hmac = $1 AND e.payload IS NOT NULL AND e.received_at BETWEEN $2 AND $3 AND ` + isStart + ` = $4
@@ -158,7 +158,7 @@ func (a *applier) supersede(ctx context.Context, row eventRow, e chat.Event, wor
 				AND ($4 OR NOT EXISTS (SELECT FROM conversations c WHERE c.conversation_sid = $7 AND c.closed_at <= e.received_at)))
 		ORDER BY greatest(e.received_at - $6, $6 - e.received_at)`
 	at, first := saidAt(e.Message), e.AppliedAt.IsZero()
-	rows, err := a.tx.Query(ctx, q, a.keys.HashPhone(row.Phone), at.Add(-echoWithin), at.Add(echoWithin), word == chat.Start, e.Message.SID, at, e.SID, first)
+	rows, err := a.tx.Query(ctx, q, a.keys.HashPhone(phone), at.Add(-echoWithin), at.Add(echoWithin), word == chat.Start, e.Message.SID, at, e.SID, first)
 	if err != nil {
 		return err
 	}
@@ -172,7 +172,7 @@ func (a *applier) supersede(ctx context.Context, row eventRow, e chat.Event, wor
 	}
 	for _, o := range list {
 		classic, err := a.decode(o.Payload)
-		if err != nil || chat.ReadKeyword(classic.Classic.Body, true) != word || classic.Classic.To != row.Sender {
+		if err != nil || chat.ReadKeyword(classic.Classic.Body, true) != word || classic.Classic.To != sender {
 			continue
 		}
 		if first {

@@ -11,9 +11,9 @@ import (
 	"textme/chat"
 )
 
-// applyMessages brings the messages of the events into the transcript. What
-// the customer wrote is obeyed at once, whichever of a text's events comes first,
-// and wakes the worker.
+// applyMessages brings the messages of the events into the transcript. What is
+// said is obeyed at once, whichever of a text's events comes first; what the customer
+// wrote wakes the worker.
 func (a *applier) applyMessages(ctx context.Context, events []chat.Event) error {
 	var tell []chat.Event
 	for _, e := range events {
@@ -27,9 +27,6 @@ func (a *applier) applyMessages(ctx context.Context, events []chat.Event) error 
 	}
 	for _, e := range tell {
 		row := a.rows[e.SID]
-		if !arrivalOf(e, row).incoming() {
-			continue
-		}
 		if err := a.obey(ctx, row, e); err != nil {
 			return err
 		}
@@ -208,27 +205,45 @@ func (m arrival) author() string {
 	return m.Author
 }
 
+// speaker is whose number a text speaks for, "" for nobody's: the customer's, or that of
+// somebody whom another program has added.
+func (m arrival) speaker() chat.Phone {
+	author := chat.PhoneOf(m.Author)
+	switch {
+	case m.incoming():
+		return m.row.Phone
+	case m.OurID != uuid.Nil || author == m.row.Sender:
+		return ""
+	default:
+		return author
+	}
+}
+
 // obey does what a keyword says, in the transaction that stores the text. It
 // takes the lock of the send gate, so no send begins after a STOP commits. A STOP
 // is believed of whatever a text of theirs reads or has read, a START only as the
 // person said it.
 func (a *applier) obey(ctx context.Context, row eventRow, e chat.Event) error {
-	m := e.Message
+	m := arrivalOf(e, row)
+	phone := m.speaker()
+	if phone == "" {
+		return nil
+	}
 	keyword := chat.ReadKeyword(m.Body, true) // YES counts: Twilio opts in on it too
 	if keyword != chat.Stop && (keyword != chat.Start || !asSaid(e)) {
 		return nil
 	}
-	if err := lockCustomerOf(ctx, a.tx, row.ID); err != nil {
+	if err := lockPhone(ctx, a.tx, phone); err != nil {
 		return err
 	}
-	if err := a.supersede(ctx, row, e, keyword); err != nil {
+	if err := a.supersede(ctx, phone, row.Sender, e, keyword); err != nil {
 		return err
 	}
-	at := saidAt(m)
+	at := saidAt(m.RemoteMessage)
 	if keyword == chat.Stop {
-		return a.optOut(ctx, a.tx, row.Phone, at, "text", string(m.SID))
+		return a.optOut(ctx, a.tx, phone, at, "text", string(m.SID))
 	}
-	return a.optIn(ctx, a.tx, row.Phone, at, string(m.SID))
+	return a.optIn(ctx, a.tx, phone, at, string(m.SID))
 }
 
 // asSaid reports whether the event tells a text in the person's own words: anybody

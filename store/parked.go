@@ -44,7 +44,7 @@ const parkedFor = 10 * time.Minute
 
 // leaveParked leaves the events that wait for sid to the pending row whose they are
 // going to be. It may have long to wait, and others send to the person meanwhile, so
-// what the person says in them is done at once.
+// what is said in them is done at once.
 func (s *Store) leaveParked(ctx context.Context, tx pgx.Tx, row eventRow, sid chat.ConversationSID) error {
 	parked, err := parkedEvents(ctx, tx, sid)
 	if err != nil || len(parked) == 0 {
@@ -57,7 +57,7 @@ func (s *Store) leaveParked(ctx context.Context, tx pgx.Tx, row eventRow, sid ch
 	a := applier{Store: s, tx: tx}
 	for _, p := range parked {
 		e, err := s.read(p)
-		if err != nil || !e.TellsMessage() || !arrivalOf(e, row).incoming() {
+		if err != nil || !e.TellsMessage() {
 			continue // what cannot be read is marked when it is applied
 		}
 		if err := a.obey(ctx, row, e); err != nil {

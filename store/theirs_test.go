@@ -2,6 +2,7 @@ package store_test
 
 import (
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -139,4 +140,77 @@ func TestReceiptsBeforeTheirParticipant(t *testing.T) {
 	if got := f.delivery(); got != "undelivered 21610 1" {
 		t.Errorf("the text is %q, want undelivered and one opt-out", got)
 	}
+}
+
+// standing is whether each of two people is opted out.
+func (f *fixture) standing() string {
+	f.t.Helper()
+	var out []string
+	for name, phone := range map[string]chat.Phone{"ann": ann, "bob": bob} {
+		past, err := f.Past(f.t.Context(), phone)
+		must(f.t, err)
+		if slices.ContainsFunc(past.OptOuts, func(o chat.PastOptOut) bool { return o.ClearedAt == nil }) {
+			out = append(out, name)
+		}
+	}
+	slices.Sort(out)
+	return strings.Join(out, " ")
+}
+
+// What somebody else says about being texted is obeyed for their own number.
+func TestStopOfSomebodyElse(t *testing.T) {
+	t.Parallel()
+	stop := said(ch1, mb2, bob, 1, "STOP")
+	start := func(change func(*chat.RemoteMessage)) []chat.Event {
+		e := said(ch1, mb2, bob, 2, "START")
+		change(&e.Message)
+		return []chat.Event{stop, e}
+	}
+	for name, tt := range map[string]struct {
+		events []chat.Event
+		polled bool
+		want   string
+	}{
+		"STOP":                     {[]chat.Event{stop}, false, "bob"},
+		"STOP, found":              {[]chat.Event{stop}, true, "bob"},
+		"in other words":           {[]chat.Event{said(ch1, mb2, bob, 1, "please stop texting me")}, false, "bob"},
+		"of no participant":        {[]chat.Event{said(ch1, "", bob, 1, "STOP")}, false, "bob"},
+		"nothing of the kind":      {[]chat.Event{said(ch1, mb2, bob, 1, "I stop by")}, false, ""},
+		"our number":               {[]chat.Event{said(ch1, "", sender, 1, "STOP")}, false, ""},
+		"no number":                {[]chat.Event{said(ch1, mb2, "bob", 1, "STOP")}, false, ""},
+		"START":                    {start(func(*chat.RemoteMessage) {}), false, ""},
+		"START, found":             {start(func(*chat.RemoteMessage) {}), true, ""},
+		"START by a program":       {start(func(m *chat.RemoteMessage) { m.ByProgram = true }), false, "bob"},
+		"START found of no member": {start(func(m *chat.RemoteMessage) { m.Participant = "" }), true, "bob"},
+		"START of the customer":    {[]chat.Event{stop, said(ch1, mb1, ann, 2, "START")}, false, "bob"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			f := newFixture(t)
+			f.live(ann, ch1, mb1)
+			for _, e := range tt.events {
+				if e = f.event(e); tt.polled {
+					e = f.found(e.Message)
+				}
+				f.apply(e)
+			}
+			if got := f.standing(); got != tt.want {
+				t.Errorf("opted out: %q, want %q", got, tt.want)
+			}
+			f.replaysAlike()
+		})
+	}
+}
+
+// It is obeyed at once, also where the conversation waits for its row.
+func TestParkedStopOfSomebodyElse(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	f.conversation(ann)
+	f.apply(f.text(ch1, mb1, ann, 0, "hello"), f.text(ch1, mb2, bob, 1, "STOP"))
+	must(t, f.AdoptConversation(t.Context(), chat.Adoption{SID: ch1, Participant: chat.RemoteParticipant{SID: mb1, Address: ann, ProxyAddress: sender}}))
+	if got := f.standing(); got != "bob" {
+		t.Errorf("opted out: %q, want bob", got)
+	}
+	f.replaysAlike()
 }
