@@ -86,6 +86,11 @@ func PhoneOf(author string) Phone {
 	return Phone(author)
 }
 
+// MaskPhones masks the numbers in a name that Twilio has, such as an author's.
+func MaskPhones(name string) string {
+	return twilioNumber.ReplaceAllStringFunc(name, func(number string) string { return Phone(number).Masked() })
+}
+
 func countryCode(n *phonenumbers.PhoneNumber) string {
 	national := phonenumbers.GetNationalSignificantNumber(n)
 	full := strings.TrimPrefix(phonenumbers.Format(n, phonenumbers.E164), "+")

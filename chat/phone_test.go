@@ -98,6 +98,19 @@ func TestPhoneOf(t *testing.T) {
 	}
 }
 
+func TestMaskPhones(t *testing.T) {
+	t.Parallel()
+	tests := map[string]string{
+		"+14155552671": "+1 ••• 2671", "+4930123456": "+49 ••• 3456", "whatsapp:+14155552671": "whatsapp:+1 ••• 2671",
+		"+1 ••• 2671": "+1 ••• 2671", "agent 4155552671": "agent 4155552671", "bot": "bot", "": "",
+	}
+	for name, want := range tests {
+		if got := MaskPhones(name); got != want {
+			t.Errorf("%s is shown as %q, want %q", name, got, want)
+		}
+	}
+}
+
 func TestMaskedShowsTheEndsOnly(t *testing.T) {
 	t.Parallel()
 	for _, p := range somePhones {

@@ -9,7 +9,7 @@ import (
 	"textme/templates"
 )
 
-// conversationPage is a dossier as the page shows it, the phone masked. Files are
+// conversationPage is a dossier as the page shows it, phones masked. Files are
 // linked and never read here: staff open them at Twilio, as themselves.
 func conversationPage(d chat.Dossier, fileURL func(chat.File) string) templates.ConversationPage {
 	page := templates.ConversationPage{
@@ -42,7 +42,7 @@ func conversationPage(d chat.Dossier, fileURL func(chat.File) string) templates.
 func messageOf(m chat.Message, fileURL func(chat.File) string) templates.Message {
 	shown := templates.Message{
 		Inbound:     m.Incoming,
-		Author:      m.Author,
+		Author:      chat.MaskPhones(m.Author), // somebody else's, whom another program has added
 		Body:        m.Body,
 		At:          m.At,
 		Purpose:     purposeOf(m),
