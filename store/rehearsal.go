@@ -218,30 +218,40 @@ func (st *stage) playBatch(ctx context.Context, batch []storedEvent, r *Rehearsa
 const filesAsSaid = `(SELECT jsonb_agg(CASE jsonb_typeof(file) WHEN 'object' THEN file - 'service_sid' ELSE file END ORDER BY n)
 	FROM jsonb_array_elements(media) WITH ORDINALITY AS files(file, n)) AS media`
 
-// compared is what must be the same, by table: what names a row, and what else
-// there is to it.
-var compared = []struct {
+// comparison is what must be the same of the rows of a table: what names a row, and
+// what else there is to it. concerns tells which of them an event may change: of the
+// conversations $1, of the message $2, of the people whose phones' hashes are $3, or
+// the event $4.
+type comparison struct {
 	table, key, where string
 	columns           []string
-}{
-	{"conversations", "conversation_sid", "conversation_sid IS NOT NULL", []string{"closed_at IS NOT NULL AS closed", "participant_sid"}},
+	concerns          string
+}
+
+var compared = []comparison{
+	{"conversations", "conversation_sid", "conversation_sid IS NOT NULL", []string{"closed_at IS NOT NULL AS closed", "participant_sid"}, "t.id = ANY($1)"},
 	{"messages", "message_sid", "message_sid IS NOT NULL", []string{
 		"conversation_id", "index", "direction", "author", "body", filesAsSaid, "status", "error_code", "twilio_at",
 		"edited_at IS NOT NULL AS edited", "removed_at IS NOT NULL AS removed",
-	}},
-	{"receipts", "concat_ws(' ', message_sid, participant_sid, receipt_sid, status)", "true", []string{"channel_sid", "error_code", "at"}},
-	{"opt_outs", "concat_ws(' ', heard_by, via, to_char(since AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"'))", "true", []string{"scope", "phone_hmac", "cleared_at", "cleared_via"}},
+	}, "t.conversation_id = ANY($1)"},
+	{"receipts", "concat_ws(' ', message_sid, participant_sid, receipt_sid, status)", "true", []string{"channel_sid", "error_code", "at"}, "t.message_sid = $2"},
+	{
+		"opt_outs", "concat_ws(' ', heard_by, via, to_char(since AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"'))", "true",
+		[]string{"scope", "phone_hmac", "cleared_at", "cleared_via"}, "t.phone_hmac = ANY($3)",
+	},
+}
+
+// rows are those of the table, as key and row.
+func (c comparison) rows(table string) string {
+	return `SELECT ` + c.key + ` AS key, to_jsonb(x) AS row FROM ` + table + ` t
+		CROSS JOIN LATERAL (SELECT ` + strings.Join(c.columns, ", ") + `) x WHERE ` + c.where
 }
 
 // compare lists the rows that are not the same.
 func (st *stage) compare(ctx context.Context, r *Rehearsal) error {
 	for _, c := range compared {
-		part := func(schema string) string {
-			return `SELECT ` + c.key + ` AS key, to_jsonb(x) AS row FROM ` + schema + `.` + c.table + ` t
-				CROSS JOIN LATERAL (SELECT ` + strings.Join(c.columns, ", ") + `) x WHERE ` + c.where
-		}
 		q := `/* store.Rehearse */
-			SELECT key, live.row, replay.row FROM (` + part(st.live) + `) live FULL JOIN (` + part("pg_temp") + `) replay USING (key)
+			SELECT key, live.row, replay.row FROM (` + c.rows(st.live+"."+c.table) + `) live FULL JOIN (` + c.rows("pg_temp."+c.table) + `) replay USING (key)
 			WHERE live.row IS DISTINCT FROM replay.row ORDER BY key LIMIT $1`
 		rows, err := st.tx.Query(ctx, q, mostDifferences)
 		if err != nil {

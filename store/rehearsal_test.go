@@ -167,7 +167,7 @@ func (f *fixture) replaysToTheSame(when string) {
 	ids, err := f.Replayable(f.t.Context(), uuid.Nil, 100)
 	must(f.t, err)
 	for _, id := range ids {
-		_, err := f.ReplayEvent(f.t.Context(), id, false)
+		_, _, err := f.ReplayEvent(f.t.Context(), id, false)
 		must(f.t, err)
 	}
 	if diff := cmp.Diff(before, f.projection()); diff != "" {
@@ -197,7 +197,7 @@ func TestReplayEvent(t *testing.T) {
 		ids, err := f.Replayable(ctx, [16]byte{}, 100)
 		must(t, err)
 		for _, id := range ids {
-			r, err := f.ReplayEvent(ctx, id, dry)
+			r, _, err := f.ReplayEvent(ctx, id, dry)
 			must(t, err)
 			outcome := string(r.Applied)
 			if r.Error != "" {
@@ -222,7 +222,7 @@ func TestReplayEvent(t *testing.T) {
 	if n := one[int](f, `SELECT count(*) FROM events WHERE error LIKE 'could not%'`); n != 0 {
 		t.Errorf("%d events are still refused", n)
 	}
-	if _, err := f.ReplayEvent(ctx, [16]byte{1}, false); err == nil {
+	if _, _, err := f.ReplayEvent(ctx, [16]byte{1}, false); err == nil {
 		t.Error("an event that is not there was replayed")
 	}
 }

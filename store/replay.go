@@ -15,43 +15,59 @@ var errRehearsal = errors.New("a dry run")
 
 // ReplayEvent applies a stored event again and says what became of it. Applied
 // already, it changes nothing; one that the database refused earlier may be
-// taken now. With dry nothing is changed, and the answer is what it would be.
+// taken now. With dry nothing is changed, the answer is what it would be, and the
+// rows that would not stay as they are come with it.
 // It returns chat.ErrNotFound for an event that is not there.
-func (s *Store) ReplayEvent(ctx context.Context, id uuid.UUID, dry bool) (r chat.Result, err error) {
+func (s *Store) ReplayEvent(ctx context.Context, id uuid.UUID, dry bool) (r chat.Result, would []Difference, err error) {
 	const q = `/* store.ReplayEvent */ SELECT ` + storedColumns + ` FROM events WHERE id = $1`
 	rows, err := s.pool.Query(ctx, q, id)
 	if err != nil {
-		return r, translate("replay event", err)
+		return r, nil, translate("replay event", err)
 	}
 	row, err := pgx.CollectExactlyOneRow(rows, pgx.RowToStructByPos[storedEvent])
 	if err != nil {
-		return r, translate("replay event", err)
+		return r, nil, translate("replay event", err)
 	}
 	if row.Payload == nil {
-		return chat.Result{Applied: chat.EventStored, Error: "its payload is not kept any more"}, nil
+		return chat.Result{Applied: chat.EventStored, Error: "its payload is not kept any more"}, nil, nil
 	}
 	e, err := s.read(row)
 	if err != nil {
-		return chat.Result{Applied: chat.EventStored, Error: "its payload can no longer be read"}, nil //nolint:nilerr // an outcome
+		return chat.Result{Applied: chat.EventStored, Error: "its payload can no longer be read"}, nil, nil //nolint:nilerr // an outcome
 	}
 	err = s.tx(ctx, "replay event", func(tx pgx.Tx) (err error) {
-		if r, err = s.replay(ctx, tx, row.ID, e); err == nil && dry {
-			return errRehearsal
+		a := applier{Store: s, tx: tx}
+		if err := a.lockRows(ctx, sidsOf([]chat.Event{e})); err != nil {
+			return err
 		}
-		return err
+		if !dry {
+			r, err = a.replay(ctx, e)
+			return err
+		}
+		before, err := a.image(ctx, e)
+		if err != nil {
+			return err
+		}
+		if r, err = a.replay(ctx, e); err != nil {
+			return err
+		}
+		after, err := a.image(ctx, e)
+		if err != nil {
+			return err
+		}
+		if would, err = before.differences(after); err != nil {
+			return err
+		}
+		return errRehearsal
 	})
 	if errors.Is(err, errRehearsal) {
 		err = nil
 	}
-	return r, err
+	return r, would, err
 }
 
-func (s *Store) replay(ctx context.Context, tx pgx.Tx, id uuid.UUID, e chat.Event) (chat.Result, error) {
-	sids := sidsOf([]chat.Event{e})
-	a := applier{Store: s, tx: tx}
-	if err := a.lockRows(ctx, sids); err != nil {
-		return chat.Result{}, err
-	}
+// replay applies a stored event. The rows are locked.
+func (a *applier) replay(ctx context.Context, e chat.Event) (chat.Result, error) {
 	r := a.expect(e)
 	switch {
 	case a.rows[e.SID].overtakes(e): // and stays applied
@@ -63,7 +79,7 @@ func (s *Store) replay(ctx context.Context, tx pgx.Tx, id uuid.UUID, e chat.Even
 		if err != nil {
 			r = chat.Result{Applied: chat.EventStored, Error: notApplied + reasonOf(err)}
 		}
-		if err := markEvents(ctx, tx, []uuid.UUID{id}, r.Error); err != nil {
+		if err := markEvents(ctx, a.tx, []uuid.UUID{e.ID}, r.Error); err != nil {
 			return r, err
 		}
 	case r.Applied == chat.EventParked:

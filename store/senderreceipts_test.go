@@ -80,7 +80,7 @@ func TestReplayPausesNobody(t *testing.T) {
 	ids, err := f.Replayable(ctx, [16]byte{}, 10)
 	must(t, err)
 	for _, id := range ids {
-		_, err := f.ReplayEvent(ctx, id, false)
+		_, _, err := f.ReplayEvent(ctx, id, false)
 		must(t, err)
 	}
 	if n := one[int](f, `SELECT count(*) FROM pauses`); n != 0 {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"slices"
 	"strings"
@@ -19,7 +20,7 @@ type eventsReplay struct {
 	ID        string `arg:"" optional:"" help:"The event's id, as list prints it."`
 	All       bool   `help:"Every event whose payload is kept, oldest first."`
 	OntoEmpty bool   `help:"With --all: apply them to an empty copy instead, compare what comes of it with what there is, and throw it away."`
-	DryRun    bool   `help:"Change nothing; say what would become of each."`
+	DryRun    bool   `help:"Change nothing; say what would become of each, by itself, and which rows would not stay as they are."`
 	JSON      bool   `name:"json" help:"Print JSON."`
 }
 
@@ -48,14 +49,37 @@ func (c *eventsReplay) replayOne(ctx context.Context, w world, st *store.Store) 
 	if err != nil {
 		return usageError{err}
 	}
-	r, err := st.ReplayEvent(ctx, id, c.DryRun)
+	all := newReplayed()
+	err = all.add(ctx, st, id, c.DryRun)
 	if errors.Is(err, chat.ErrNotFound) {
 		return fmt.Errorf("there is no event %s", id)
 	}
 	if err != nil {
 		return err
 	}
-	return c.print(w, map[string]int{outcome(r): 1})
+	return c.print(w, all)
+}
+
+// replayed is what became of events, and in a dry run which rows would not stay as
+// they are.
+type replayed struct {
+	Outcomes    map[string]int     `json:"outcomes"`
+	Differences []store.Difference `json:"differences"`
+}
+
+func newReplayed() replayed {
+	return replayed{map[string]int{}, []store.Difference{}} // no null in JSON
+}
+
+// add replays one event.
+func (all *replayed) add(ctx context.Context, st *store.Store, id uuid.UUID, dry bool) error {
+	r, would, err := st.ReplayEvent(ctx, id, dry)
+	if err != nil {
+		return err
+	}
+	all.Outcomes[outcome(r)]++
+	all.Differences = append(all.Differences, would...)
+	return nil
 }
 
 // outcome is what became of an event, in words.
@@ -70,7 +94,7 @@ func outcome(r chat.Result) string {
 const replayBatch = 500
 
 func (c *eventsReplay) replayAll(ctx context.Context, w world, st *store.Store) error {
-	count := map[string]int{}
+	all := newReplayed()
 	last := uuid.Nil
 	for {
 		ids, err := st.Replayable(ctx, last, replayBatch)
@@ -78,29 +102,33 @@ func (c *eventsReplay) replayAll(ctx context.Context, w world, st *store.Store) 
 			return err
 		}
 		if len(ids) == 0 {
-			return c.print(w, count)
+			return c.print(w, all)
 		}
 		for _, id := range ids {
-			r, err := st.ReplayEvent(ctx, id, c.DryRun)
+			err := all.add(ctx, st, id, c.DryRun)
 			if err != nil && !errors.Is(err, chat.ErrNotFound) { // pruned meanwhile
 				return err
 			}
-			count[outcome(r)]++
 		}
 		last = ids[len(ids)-1]
 	}
 }
 
-func (c *eventsReplay) print(w world, count map[string]int) error {
-	if c.JSON {
-		return printJSON(w, count)
-	}
-	if len(count) == 0 {
+func (c *eventsReplay) print(w world, all replayed) error {
+	switch {
+	case c.JSON && c.DryRun:
+		return printJSON(w, all)
+	case c.JSON:
+		return printJSON(w, all.Outcomes)
+	case len(all.Outcomes) == 0:
 		_, err := fmt.Fprintln(w.out, "No event has its payload any more.")
 		return err
 	}
-	for _, name := range slices.Sorted(maps.Keys(count)) {
-		if _, err := fmt.Fprintf(w.out, "%d %s\n", count[name], name); err != nil {
+	if err := printDifferences(w, all.Differences); err != nil {
+		return err
+	}
+	for _, name := range slices.Sorted(maps.Keys(all.Outcomes)) {
+		if _, err := fmt.Fprintf(w.out, "%d %s\n", all.Outcomes[name], name); err != nil {
 			return err
 		}
 	}
@@ -126,15 +154,29 @@ func (c *eventsReplay) rehearse(ctx context.Context, w world, st *store.Store) e
 }
 
 func printRehearsal(w world, r store.Rehearsal) error {
-	for _, d := range r.Differences {
+	if err := printDifferences(w, r.Differences); err != nil {
+		return err
+	}
+	_, err := fmt.Fprintf(w.out, "%d events applied, %d left out, %d differences.\n", r.Events, r.LeftOut, len(r.Differences))
+	return err
+}
+
+// printDifferences prints each once: two events may tell the same.
+func printDifferences(w world, list []store.Difference) error {
+	printed := map[string]bool{}
+	for _, d := range list {
 		how := "differs in " + strings.Join(d.Columns, ", ")
 		if d.Only != "" {
 			how = "only " + d.Only
 		}
-		if _, err := fmt.Fprintf(w.out, "%s %s: %s\n", d.Table, d.Key, how); err != nil {
+		line := fmt.Sprintf("%s %s: %s\n", d.Table, d.Key, how)
+		if printed[line] {
+			continue
+		}
+		printed[line] = true
+		if _, err := io.WriteString(w.out, line); err != nil {
 			return err
 		}
 	}
-	_, err := fmt.Fprintf(w.out, "%d events applied, %d left out, %d differences.\n", r.Events, r.LeftOut, len(r.Differences))
-	return err
+	return nil
 }
