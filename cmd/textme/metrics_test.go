@@ -152,6 +152,18 @@ func TestMetricsTellOfAPause(t *testing.T) {
 	}
 }
 
+// A pause of the account is told apart from one of a sender.
+func TestMetricsTellOfThePausedAccount(t *testing.T) {
+	t.Parallel()
+	s := newStory(t, withMetrics)
+	s.sim.RevokeCredentials(true)
+	s.signsUp(ann, "Ann Canary")
+	s.until("the account is paused", func() bool { return s.scrape()[`textme_paused{scope="account"}`] == 1 })
+	if n := s.scrape()[`textme_paused{scope="sender"}`]; n != 0 {
+		t.Errorf("%v senders are paused, want none", n)
+	}
+}
+
 // Without its database the process still answers a scrape, and says so.
 func TestMetricsWithoutDatabase(t *testing.T) {
 	t.Parallel()
