@@ -86,16 +86,26 @@ func (s *Service) admit(ctx context.Context, c *Conversation) error {
 // alive makes sure that a conversation at Twilio still is, before somebody who has
 // just signed up is told nothing because they are in it: webhooks that would have
 // told of its end may be lost. One that has ended is an error as of any call in
-// it; a vanished participant makes it pending.
+// it; a vanished participant makes it pending. While the account is paused nothing can
+// be asked, and the decision waits for the probe: once it stands, nobody looks again.
+// What is wrong with the sender alone keeps nobody from asking.
 func (s *Service) alive(ctx context.Context, c *Conversation) error {
-	if c.SID == "" || c.State != Active && c.State != Pending || c.Paused != "" {
+	if c.SID == "" || c.State != Active && c.State != Pending {
 		return nil
+	}
+	if c.AccountPaused {
+		if err := s.blocked(ctx, c); err != nil {
+			return err
+		}
 	}
 	if err := s.room(ctx); err != nil {
 		return err
 	}
 	rc, err := s.twilio.FetchConversation(ctx, string(c.SID))
 	if err != nil {
+		return err
+	}
+	if err := s.answered(ctx, c); err != nil { // there may be nothing else to call for
 		return err
 	}
 	if rc.State == string(Closed) {

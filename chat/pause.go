@@ -107,7 +107,7 @@ func (s *Service) resumed(ctx context.Context, c *Conversation, still string, er
 	if err != nil {
 		return err
 	}
-	c.Probing, c.Paused = still != "", still
+	c.Probing, c.Paused, c.AccountPaused = still != "", still, false
 	if still == "" {
 		s.log.InfoContext(ctx, "sending resumed", "conversation_id", c.ID)
 	}
