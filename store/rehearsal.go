@@ -237,7 +237,8 @@ var compared = []comparison{
 	{"receipts", "concat_ws(' ', message_sid, participant_sid, receipt_sid, status)", "true", []string{"channel_sid", "error_code", "at"}, "t.message_sid = $2"},
 	{
 		"opt_outs", "concat_ws(' ', heard_by, via, to_char(since AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"'))", "true",
-		[]string{"scope", "phone_hmac", "cleared_at", "cleared_via"}, "t.phone_hmac = ANY($3)",
+		[]string{"scope", "phone_hmac", "cleared_at", "cleared_via"},
+		"t.phone_hmac = ANY($3)",
 	},
 }
 

@@ -23,10 +23,14 @@ func TestDryReplay(t *testing.T) {
 		"a text lost":     {`DELETE FROM messages WHERE index = 1`, []store.Difference{{Table: "messages", Key: string(im(1)), Only: "replay"}}},
 		"a receipt back":  {`UPDATE messages SET status = 'sent' WHERE index = 7`, []store.Difference{{Table: "messages", Key: string(im(7)), Columns: []string{"status"}}}},
 		"a deletion lost": {`UPDATE messages SET removed_at = NULL`, []store.Difference{{Table: "messages", Key: string(im(6)), Columns: []string{"removed"}}}},
-		"nobody vanished": {`UPDATE conversations SET participant_sid = '` + string(mb2) + `' WHERE conversation_sid = '` + string(ch2) + `'`,
-			[]store.Difference{{Table: "conversations", Key: string(ch2), Columns: []string{"participant_sid"}}}},
-		"a STOP forgotten": {`DELETE FROM opt_outs WHERE heard_by = '` + string(im(4)) + `'`,
-			[]store.Difference{{Table: "opt_outs", Key: string(im(4)) + " text 2026-11-22T12:04:00.000004Z", Only: "replay"}}},
+		"nobody vanished": {
+			`UPDATE conversations SET participant_sid = '` + string(mb2) + `' WHERE conversation_sid = '` + string(ch2) + `'`,
+			[]store.Difference{{Table: "conversations", Key: string(ch2), Columns: []string{"participant_sid"}}},
+		},
+		"a STOP forgotten": {
+			`DELETE FROM opt_outs WHERE heard_by = '` + string(im(4)) + `'`,
+			[]store.Difference{{Table: "opt_outs", Key: string(im(4)) + " text 2026-11-22T12:04:00.000004Z", Only: "replay"}},
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
