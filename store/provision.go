@@ -83,7 +83,6 @@ func (s *Store) Activate(ctx context.Context, lease chat.Lease, j chat.Joining) 
 	err = s.tx(ctx, "activate", func(tx pgx.Tx) error {
 		var b pgx.Batch
 		queueLockSIDs(&b, []chat.ConversationSID{j.SID})
-		queueLockCustomerOf(&b, lease.ConversationID)
 		queueFence(&b, lease, new(int64))
 		const q = `/* store.Activate */
 			WITH active AS (

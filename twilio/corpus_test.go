@@ -107,7 +107,7 @@ func TestCorpus(t *testing.T) {
 				SID: "IM0f1e2d3c4b5a69788796a5b4c3d2e1f0", Index: 13, Author: "agent-17", Participant: corpusAgent, ByProgram: true,
 				OurID: uuid.MustParse("0198f0a0-0000-7000-8000-0000000000aa"), At: utc("2025-09-17T22:28:03.042Z"),
 				Media: json.RawMessage(`[{"Category":"media","ContentType":"application/pdf","Filename":"Plan \u0026 preise.pdf",` +
-					`"Sid":"ME0123456789abcdef0123456789abcdef","Size":48211}]`),
+					`"Sid":"ME0123456789abcdef0123456789abcdef","Size":48211,"service_sid":"IS7c1e9a4d52f84b0f9d3e6a1b8c2d7f40"}]`),
 			}},
 			"455a28f67f5d88747bf83d2990b286c004eac8229364ab3a4d0c07348b4d783e",
 		},
