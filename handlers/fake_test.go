@@ -29,6 +29,7 @@ type fakeStore struct {
 	quarantined []string                 // reasons
 	events      []chat.Event
 	eventErr    error
+	eventUntil  time.Time // how long the last call had
 	result      chat.Result
 
 	admins   map[string]chat.Admin
@@ -169,9 +170,10 @@ func (f *fakeStore) Quarantine(_ context.Context, _ uuid.UUID, reason string, _ 
 	return f.err
 }
 
-func (f *fakeStore) ApplyEvents(_ context.Context, events []chat.Event) ([]chat.Result, error) {
+func (f *fakeStore) ApplyEvents(ctx context.Context, events []chat.Event) ([]chat.Result, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	f.eventUntil, _ = ctx.Deadline()
 	if err := cmp.Or(f.err, f.eventErr); err != nil {
 		return nil, err
 	}

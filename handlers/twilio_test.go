@@ -44,6 +44,17 @@ func TestTwilioWebhook(t *testing.T) {
 	}
 }
 
+// Row W3: within three seconds Twilio has its answer, whatever the database does; the
+// rest is for writing it.
+func TestTwilioWebhookWaitsForTheStoreInBounds(t *testing.T) {
+	t.Parallel()
+	s := newService(t)
+	wantStatus(t, s.send("/webhooks/twilio/conversations", urlencoded, "genuine"), http.StatusNoContent)
+	if left := time.Until(s.store.eventUntil); s.store.eventUntil.IsZero() || left > 2500*time.Millisecond {
+		t.Errorf("the store has %v, want at most 2.5 s", left)
+	}
+}
+
 func TestTwilioWebhookIsVerifiedOverTheRequestTarget(t *testing.T) {
 	t.Parallel()
 	s := newService(t)
