@@ -140,6 +140,12 @@ func TestCorpus(t *testing.T) {
 			}},
 			"e0938ef2fc43513aeb750a8c5116b638b0d2ca349b848d30bde36359686f8f7d",
 		},
+		"classic-media": {
+			chat.Event{Type: chat.ClassicMessage, Classic: chat.ClassicText{
+				SID: "MM5d4c3b2a1908f7e6d5c4b3a29180706f", From: "+14155552671", To: "+14155550100",
+			}},
+			"c2e14eced96e40bf44480a3c8b363a5da12d8f12c66ab2c1c72bc1fb27137f86",
+		},
 	}
 	files, err := filepath.Glob(filepath.Join(corpus, "*"))
 	if err != nil || len(files) != len(tests) {
