@@ -73,11 +73,25 @@ func (r *reader) time(name string) time.Time {
 	return t.UTC()
 }
 
+// The bounds of Media, in bytes and in arrays and objects. A text has up to ten
+// files, each of which takes one object and some two hundred bytes
+// (https://www.twilio.com/docs/conversations-classic/conversations-limits). JSON
+// made for the purpose takes a hundred times its length to decode, and a stack
+// as deep as it is nested.
+const (
+	maxMedia       = 16 << 10
+	maxMediaNested = 200
+)
+
 // media reads Media, a JSON array in a string, and the service its files are kept
 // in; nil when it does not come.
 func (r *reader) media(name string) json.RawMessage {
 	s := r.text(name)
 	if s == "" {
+		return nil
+	}
+	if len(s) > maxMedia || strings.Count(s, "[")+strings.Count(s, "{") > maxMediaNested {
+		r.fail(name, "holds too much")
 		return nil
 	}
 	var files []any

@@ -57,7 +57,8 @@ const UnknownEvent = "unknown"
 // name has only its payload.
 //
 // The same fact has the same key each time. Its payload is a JSON object of the
-// parameters, an array where a name is repeated, that Postgres takes as jsonb.
+// parameters, an array where a name is repeated, that Postgres takes as jsonb. Of
+// a body that is no form, or has more parameters than are read, it is the body.
 func (w *Webhooks) Receive(requestURI string, header http.Header, body []byte) (chat.Event, error) {
 	s, err := w.verifier.verify(requestURI, body, header.Get("Content-Type"), header.Values("X-Twilio-Signature"))
 	if err != nil {
@@ -68,26 +69,36 @@ func (w *Webhooks) Receive(requestURI string, header http.Header, body []byte) (
 	}
 	w.signed([]string{SignedByPrimary, SignedBySecondary}[s.token])
 	if s.json {
-		return jsonEvent(body), nil
+		// Classic Conversations sends none; the signature alone vouches for the
+		// account, whose token made it.
+		sum := sha256.Sum256(body)
+		return wholeEvent(hex.EncodeToString(sum[:]), body, "the body is not a form"), nil
 	}
 	r := reader{params: s.params}
 	if r.text("AccountSid") != w.accountSID {
 		return chat.Event{}, fmt.Errorf("webhook of another account: %w", chat.ErrForged)
 	}
+	if len(s.params) > maxParameters {
+		return wholeEvent(s.params.digest(), body, "the body has too many parameters"), nil
+	}
 	return r.event(), nil
 }
 
-// jsonEvent keeps a body that is not a form. Classic Conversations sends none;
-// the signature alone vouches for the account, whose token made it. The body
-// becomes a string: as it stands, it might hold what jsonb refuses.
-func jsonEvent(body []byte) chat.Event {
-	sum := sha256.Sum256(body)
+// maxParameters bounds what is read of a form: none of Twilio's has a hundred,
+// and as many as fit would take many times the body's memory. All of them are
+// signed nevertheless.
+const maxParameters = 1000
+
+// wholeEvent keeps a body whose parameters nobody reads; sum tells it from
+// others. The body becomes a string: as it stands, it might hold what jsonb
+// refuses.
+func wholeEvent(sum string, body []byte, problem string) chat.Event {
 	payload, _ := json.Marshal(map[string]string{"body": clean(string(body))}) // strings cannot fail
 	return chat.Event{
-		Key:     chat.EventKey(UnknownEvent, hex.EncodeToString(sum[:])),
+		Key:     chat.EventKey(UnknownEvent, sum),
 		Via:     chat.ViaWebhook,
 		Type:    UnknownEvent,
 		Payload: payload,
-		Problem: "the body is not a form",
+		Problem: problem,
 	}
 }

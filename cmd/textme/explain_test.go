@@ -3,9 +3,6 @@ package main
 import (
 	"bytes"
 	"context"
-	"crypto/hmac"
-	"crypto/sha1"
-	"encoding/base64"
 	"encoding/json"
 	"os"
 	"path/filepath"
@@ -20,12 +17,8 @@ const (
 	explainTarget  = "/webhooks/twilio/conversations"
 )
 
-// explainSign signs explainBody, written down in the order of signing.
-func explainSign(token, address string) string {
-	mac := hmac.New(sha1.New, []byte(token))
-	mac.Write([]byte(address + "AccountSid" + explainAccount + "Bodycanary"))
-	return base64.StdEncoding.EncodeToString(mac.Sum(nil))
-}
+// explainSign signs explainBody.
+func explainSign(token, address string) string { return signWebhook(token, address, explainBody) }
 
 func TestExplainSignature(t *testing.T) {
 	t.Parallel()
