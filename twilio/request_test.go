@@ -120,8 +120,20 @@ func newRequest(rnd *rand.Rand, token string) (r request) {
 	return r
 }
 
-// base chooses the public URL and returns the one that is signed.
+// base chooses the public URL and returns the one that is signed. It may have a
+// path, which a proxy strips before the request target that the service sees.
 func (r *request) base(rnd *rand.Rand, note func(trait)) string {
+	signed := r.origin(rnd, note)
+	if oneIn(rnd, 6) {
+		path := pick(rnd, "/behind/a/proxy", "/x", "/a%20b")
+		r.Base += path
+		signed += path
+	}
+	return signed
+}
+
+// origin chooses scheme, host and port and returns those that are signed.
+func (r *request) origin(rnd *rand.Rand, note func(trait)) string {
 	scheme, port := "https://", ":443"
 	if oneIn(rnd, 5) {
 		scheme, port = "http://", ":80"
