@@ -1,0 +1,55 @@
+package store_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/google/uuid"
+
+	"textme/store"
+	"textme/store/storetest"
+)
+
+// Whoever may keep parameters out of Postgres' log does so; others can connect.
+func TestOpenHidesParameters(t *testing.T) {
+	t.Parallel()
+	dsn := storetest.DSN(t)
+	admin, err := store.Open(t.Context(), dsn, 1)
+	must(t, err)
+	t.Cleanup(admin.Close)
+	role := "textme_plain_" + strings.ReplaceAll(uuid.NewString(), "-", "")
+	exec := func(q string) {
+		t.Helper()
+		_, err := admin.Exec(t.Context(), q)
+		must(t, err)
+	}
+	exec(`CREATE ROLE ` + role)
+	length := func(dsn string) (n int) {
+		t.Helper()
+		pool, err := store.Open(t.Context(), dsn, 1)
+		must(t, err)
+		defer pool.Close()
+		must(t, pool.QueryRow(t.Context(), `SELECT setting::int FROM pg_settings WHERE name = 'log_parameter_max_length'`).Scan(&n))
+		return n
+	}
+	as := dsn + "&role=" + role
+	if !strings.Contains(dsn, "?") {
+		as = dsn + "?role=" + role
+	}
+	if n := length(dsn); n != 0 {
+		t.Errorf("a superuser has %d bytes of each parameter logged", n)
+	}
+	if n := length(as); n == 0 {
+		t.Error("a plain role is allowed it: the test proves nothing")
+	}
+	var version int
+	must(t, admin.QueryRow(t.Context(), `SELECT current_setting('server_version_num')::int`).Scan(&version))
+	if version >= 150000 { // https://www.postgresql.org/docs/15/sql-grant.html
+		exec(`GRANT SET ON PARAMETER log_parameter_max_length TO ` + role)
+		if n := length(as); n != 0 {
+			t.Errorf("who was granted it has %d bytes of each parameter logged", n)
+		}
+		exec(`REVOKE SET ON PARAMETER log_parameter_max_length FROM ` + role)
+	}
+	exec(`DROP ROLE ` + role)
+}
