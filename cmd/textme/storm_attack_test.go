@@ -22,11 +22,15 @@ import (
 )
 
 // cutTime is how long a socket that dawdles may live (row V4), and a second for
-// a busy machine.
-const cutTime = 16 * time.Second
+// a busy machine. answerTime is how late a webhook may be answered at p99 where twice
+// what it took in peace is less: of so little, a busy machine makes more by itself.
+const (
+	cutTime    = 16 * time.Second
+	answerTime = time.Second
+)
 
-// Row V4: people write as ever while somebody else dawdles on two thousand
-// sockets and posts bodies and headers without end.
+// Row V4: people write as ever, and are heard as soon, while somebody else dawdles on
+// two thousand sockets and posts bodies and headers without end.
 func TestStormAttack(t *testing.T) {
 	var tapped *wiretap
 	s := newStorm(t, func(opts *twiliosim.Options, env map[string]string) {
@@ -34,10 +38,14 @@ func TestStormAttack(t *testing.T) {
 		env["BOT_SCRIPT"], env["LOG_LEVEL"] = "../../bot/scripts/default.txt", "warn"
 	})
 	const n, over = 2000, 20 * time.Second
-	p99 := func(begin int) time.Duration {
+	// p99 is of those behind the first so many that were posted before end.
+	p99 := func(begin int, end time.Time) time.Duration {
 		var took []time.Duration
 		for _, w := range tapped.seen()[begin:] {
-			if took = append(took, w.took); w.status != http.StatusNoContent {
+			if w.begun.Before(end) {
+				took = append(took, w.took)
+			}
+			if w.status != http.StatusNoContent {
 				s.fail("a webhook is answered %d", w.status)
 			}
 		}
@@ -46,7 +54,7 @@ func TestStormAttack(t *testing.T) {
 	}
 	s.texts(n, over)
 	s.settled(settleTime)
-	calm := p99(0)
+	calm := p99(0, time.Now())
 
 	target := s.replicas[0].Load()
 	before := residentMemory(t, target.cmd.Process.Pid)
@@ -60,8 +68,12 @@ func TestStormAttack(t *testing.T) {
 	if grown > 64<<20 {
 		t.Errorf("memory grew by %d MiB, want at most 64", grown>>20)
 	}
+	attacked := p99(seen, attack.last)
+	if most := max(2*calm, answerTime); attacked > most {
+		t.Errorf("under attack webhooks are answered within %v at p99, want %v at most", attacked.Round(time.Millisecond), most.Round(time.Millisecond))
+	}
 	t.Logf("webhooks answered within %v at p99, under attack %v; memory grew by %d MiB; %v",
-		calm.Round(time.Millisecond), p99(seen).Round(time.Millisecond), grown>>20, attack.report())
+		calm.Round(time.Millisecond), attacked.Round(time.Millisecond), grown>>20, attack.report())
 }
 
 // residentMemory is a process's, in bytes.
@@ -83,6 +95,7 @@ type attack struct {
 	mu      sync.Mutex
 	answers map[string]int // by kind and status, or that there was none
 	longest time.Duration  // a socket lived
+	last    time.Time      // one was answered or cut
 }
 
 const webhookDoor = "/webhooks/twilio/conversations"
@@ -148,7 +161,7 @@ func (a *attack) socket(ctx context.Context, kind, head string, body io.Reader) 
 
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.longest = max(a.longest, lived)
+	a.longest, a.last = max(a.longest, lived), time.Now()
 	status := "cut"
 	if n == len(answer) {
 		status = string(answer[len("HTTP/1.1 "):])
