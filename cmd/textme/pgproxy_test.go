@@ -45,7 +45,14 @@ const (
 	commitCut                   // the connection breaks before
 	commitLost                  // it is made, and the connection breaks before the answer
 	commitRace                  // it is rolled back and answered with SQLSTATE 40001
+	commitFull                  // it is rolled back and answered with SQLSTATE 53100
 )
+
+// saidInstead is what the service is told of a commit that is rolled back.
+var saidInstead = map[commitAct]*pgproto3.ErrorResponse{
+	commitRace: {Severity: "ERROR", Code: "40001", Message: "could not serialize access: a proxy says so"},
+	commitFull: {Severity: "ERROR", Code: "53100", Message: "could not extend file: No space left on device: a proxy says so"},
+}
 
 // newPGProxy puts a proxy before a database of its own, which env then names.
 func newPGProxy(t *testing.T, env map[string]string, decide func(string) commitFate) *pgProxy {
@@ -235,7 +242,7 @@ func (s *pgSession) commit(m *pgproto3.Query) {
 		s.cut()
 		fate.come()
 		return
-	case commitRace:
+	case commitRace, commitFull:
 		m.String = "rollback"
 	}
 	s.mu.Lock()
@@ -266,8 +273,8 @@ func (s *pgSession) answers() {
 			s.cut()
 			fate.come()
 			return
-		case commitRace:
-			message = &pgproto3.ErrorResponse{Severity: "ERROR", Code: "40001", Message: "could not serialize access: a proxy says so"}
+		case commitRace, commitFull:
+			message = saidInstead[fate.do]
 		}
 		s.backend.Send(message)
 		switch message.(type) {

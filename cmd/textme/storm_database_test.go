@@ -5,6 +5,7 @@ package main
 import (
 	"context"
 	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -48,6 +49,7 @@ func TestStormDatabaseRestarts(t *testing.T) {
 	<-done
 	took := s.settled(settleTime)
 	s.checkPromise()
+	s.checkWindows("sign-ups", s.answers, pg.started)
 	t.Logf("%d restarts and as many kills of Postgres, %d sign-ups, settled after %v", restarts, n, took.Round(time.Millisecond))
 }
 
@@ -56,16 +58,58 @@ func TestStormStarts(t *testing.T) { startAtOnce(t, size("STORM_STARTS", 20)) }
 
 func pause(d time.Duration) { <-time.After(d) }
 
+// errorWindow is how long it may take, once the database is back, until something is
+// committed again.
+const errorWindow = 5 * time.Second
+
+// checkWindows sees that whenever the database was back, one of the requests that came
+// then succeeded soon.
+func (s *storm) checkWindows(what string, answers []answer, back []time.Time) {
+	s.t.Helper()
+	var longest time.Duration
+	for _, at := range back {
+		var first, well time.Time // begun, and ended with success
+		for _, a := range answers {
+			if a.begun.Before(at) {
+				continue
+			}
+			if first.IsZero() || a.begun.Before(first) {
+				first = a.begun
+			}
+			if end := a.begun.Add(a.took); a.status/100 == 2 && (well.IsZero() || end.Before(well)) {
+				well = end
+			}
+		}
+		switch window := well.Sub(first); {
+		case first.IsZero(): // nobody came any more
+		case well.IsZero():
+			s.fail("%s: none succeeded once the database was back", what)
+		default:
+			longest = max(longest, window)
+		}
+	}
+	if longest > errorWindow {
+		s.fail("%s: the first to succeed once the database was back did so after %v", what, longest)
+	}
+	s.t.Logf("%s: the first to succeed once the database was back did so after at most %v", what, longest.Round(time.Millisecond))
+}
+
 // postgres is a server of the test's own, durable as in production.
 type postgres struct {
-	t      *testing.T
-	dir    string
-	server *pgembed.Server
+	t       *testing.T
+	options pgembed.Options
+	server  *pgembed.Server
+	started []time.Time
 }
 
 func newPostgres(t *testing.T) *postgres {
 	t.Helper()
-	p := &postgres{t: t, dir: filepath.Join(t.TempDir(), "pg")}
+	return newPostgresWith(t, pgembed.Options{Dir: filepath.Join(t.TempDir(), "pg")})
+}
+
+func newPostgresWith(t *testing.T, options pgembed.Options) *postgres {
+	t.Helper()
+	p := &postgres{t: t, options: options}
 	p.start()
 	t.Cleanup(p.stop)
 	return p
@@ -76,8 +120,9 @@ func (p *postgres) start() {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	var err error
-	p.server, err = pgembed.Start(ctx, pgembed.Options{Dir: p.dir})
+	p.server, err = pgembed.Start(ctx, p.options)
 	must(p.t, err)
+	p.started = append(p.started, time.Now())
 }
 
 func (p *postgres) stop() {
@@ -100,23 +145,39 @@ func (p *postgres) restarts(n int) {
 		p.start()
 		pause(betweenRestarts)
 		p.kill()
-		ctx, cancel := context.WithTimeout(context.Background(), patience)
-		_ = p.server.Stop(ctx) // it died of our kill
-		cancel()
-		p.start()
+		p.revive()
 	}
+}
+
+// revive starts the server again that has died.
+func (p *postgres) revive() {
+	p.t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	_ = p.server.Stop(ctx) // what it died of is known
+	cancel()
+	p.start()
 }
 
 // lasts is how long n restarts take at least, and a little more.
 func (*postgres) lasts(n int) time.Duration { return time.Duration(2*n+1) * betweenRestarts }
 
-// kill ends the server as a crash does.
-func (p *postgres) kill() {
+// pid is the server's, 0 when there is none.
+func (p *postgres) pid() int {
 	p.t.Helper()
-	text, err := os.ReadFile(filepath.Join(p.dir, "data", "postmaster.pid"))
+	text, err := os.ReadFile(filepath.Join(p.options.Dir, "data", "postmaster.pid"))
+	if errors.Is(err, fs.ErrNotExist) {
+		return 0
+	}
 	must(p.t, err)
 	pid, err := strconv.Atoi(strings.SplitN(string(text), "\n", 2)[0])
 	must(p.t, err)
+	return pid
+}
+
+// kill ends the server as a crash does.
+func (p *postgres) kill() {
+	p.t.Helper()
+	pid := p.pid()
 	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil && !errors.Is(err, syscall.ESRCH) {
 		p.t.Fatal(err)
 	}

@@ -50,6 +50,7 @@ type storm struct {
 	sources  []string              // that signUps posts to, in turn
 	accepted map[string]chat.Phone // by idempotency key: what was answered 2xx
 	waits    []time.Duration       // for those answers
+	answers  []answer              // to all sign-ups
 }
 
 const welcomeText = "Harbor Bikes: thanks for signing up"
@@ -239,6 +240,7 @@ func (s *storm) signUpAt(ctx context.Context, client *http.Client, source string
 			continue
 		}
 		_ = r.Body.Close() // an answer without interest but for its status
+		s.answered(answer{begin, r.StatusCode, time.Since(begin)})
 		switch r.StatusCode {
 		case http.StatusAccepted:
 			s.mu.Lock()
@@ -254,6 +256,13 @@ func (s *storm) signUpAt(ctx context.Context, client *http.Client, source string
 		}
 	}
 	s.t.Error("a sign-up was never answered")
+}
+
+// answered notes how a sign-up was.
+func (s *storm) answered(a answer) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.answers = append(s.answers, a)
 }
 
 // refuse notes a sign-up that has to be posted again.

@@ -142,6 +142,14 @@ func (s *storm) checkReplay(tapped *wiretap) {
 	s.t.Logf("%d webhooks of yesterday changed nothing", len(posted))
 }
 
+// answersOf are the answers to webhooks.
+func answersOf(webhooks []tapped) (all []answer) {
+	for _, w := range webhooks {
+		all = append(all, w.answer)
+	}
+	return all
+}
+
 // checkCommitted sees that every webhook that was answered with success is in
 // the database, and tells how the webhooks were answered.
 func (s *storm) checkCommitted(webhooks []tapped) {
@@ -212,5 +220,6 @@ func TestStormTextsDatabaseRestarts(t *testing.T) {
 	pg.restarts(restarts)
 	<-done
 	s.checkTranscripts(tapped)
+	s.checkWindows("webhooks", answersOf(tapped.seen()), pg.started)
 	t.Logf("%d restarts and as many kills of Postgres, %d texts of %d people", restarts, n, texters)
 }

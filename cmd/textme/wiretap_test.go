@@ -27,9 +27,14 @@ type wiretap struct {
 
 // tapped is one webhook and its answer.
 type tapped struct {
+	answer
 	target string
 	header http.Header
 	body   []byte
+}
+
+// answer is how a request was answered: status 0, not at all.
+type answer struct {
 	begun  time.Time
 	status int
 	took   time.Duration
@@ -54,7 +59,7 @@ func (w *wiretap) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 		w.t.Error(err)
 	}
 	r.Body = io.NopCloser(bytes.NewReader(body))
-	seen := tapped{target: r.RequestURI, header: r.Header.Clone(), body: body, begun: time.Now()}
+	seen := tapped{target: r.RequestURI, header: r.Header.Clone(), body: body, answer: answer{begun: time.Now()}}
 	proxy := httputil.ReverseProxy{
 		Rewrite:        func(r *httputil.ProxyRequest) { r.SetURL(w.to) },
 		ModifyResponse: func(res *http.Response) error { seen.status = res.StatusCode; return nil },
