@@ -276,6 +276,10 @@ func (s *pgSession) answers() {
 		case commitRace, commitFull:
 			message = saidInstead[fate.do]
 		}
+		var told commitFate
+		if _, ready := message.(*pgproto3.ReadyForQuery); ready {
+			told = s.told() // before the service is, which may commit at once
+		}
 		s.backend.Send(message)
 		switch message.(type) {
 		case *pgproto3.DataRow, *pgproto3.RowDescription, *pgproto3.ParseComplete, *pgproto3.BindComplete, *pgproto3.NoData,
@@ -285,9 +289,7 @@ func (s *pgSession) answers() {
 				return
 			}
 		}
-		if _, ready := message.(*pgproto3.ReadyForQuery); ready {
-			s.told()
-		}
+		told.come()
 	}
 }
 
@@ -301,11 +303,10 @@ func (s *pgSession) committed(tag string) commitFate {
 	return s.fate
 }
 
-// told ends a commit of which the service has been told.
-func (s *pgSession) told() {
+// told ends a commit of which the service is being told.
+func (s *pgSession) told() (fate commitFate) {
 	s.mu.Lock()
-	fate := s.fate
-	s.fate = commitFate{}
-	s.mu.Unlock()
-	fate.come()
+	defer s.mu.Unlock()
+	fate, s.fate = s.fate, commitFate{}
+	return fate
 }
