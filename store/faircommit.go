@@ -14,8 +14,8 @@ import (
 // need not wait for longer than that, and what is tried alone afterwards even less:
 // others wait behind it.
 const (
-	batchPatience = 500 * time.Millisecond
-	alonePatience = 100 * time.Millisecond
+	batchPatience = time.Second
+	alonePatience = 200 * time.Millisecond
 )
 
 // fairCommit is a group commit where a subject that somebody keeps locked, such as a
