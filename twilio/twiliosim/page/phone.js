@@ -8,6 +8,15 @@ function toEnd(thread) {
   thread.scrollTop = thread.scrollHeight;
 }
 
+// centre shows the link in the middle of its list, where that scrolls. It moves nothing
+// else: after scrollIntoView the Tab key would go on from the link, past all before it.
+function centre(link) {
+  const list = link?.closest("ul");
+  if (!list) return;
+  const [shown, whole] = [link.getBoundingClientRect(), list.getBoundingClientRect()];
+  list.scrollLeft += shown.left + shown.width / 2 - (whole.left + whole.width / 2);
+}
+
 // refresh fetches the phone as it is now, adds the entries that are new (so
 // that only those are read out) and replaces what else may have changed, unless
 // a newer look is under way: answers may overtake each other.
@@ -35,7 +44,8 @@ async function refresh(phone) {
   toEnd(thread);
   if (looks.get(phone) !== look) return;
   for (const part of ["state", "next", "fate"]) {
-    here.querySelector(`[data-part=${part}]`).replaceChildren(...fresh.querySelector(`[data-part=${part}]`).childNodes);
+    const [old, now] = [here, fresh].map((of) => of.querySelector(`[data-part=${part}]`));
+    if (old.innerHTML !== now.innerHTML) old.replaceChildren(...now.childNodes); // else it would take the focus away
   }
 }
 
@@ -78,7 +88,7 @@ document.addEventListener("keydown", (event) => {
 });
 
 document.querySelectorAll(".thread").forEach(toEnd);
-document.querySelector("nav [aria-current]")?.scrollIntoView({ inline: "center", block: "nearest" });
+centre(document.querySelector("nav [aria-current]"));
 
 // The stream is open only while somebody looks: browsers allow six connections
 // to one server, and pages they keep in memory for the way back count as well.
