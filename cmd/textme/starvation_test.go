@@ -80,7 +80,7 @@ func TestNobodyStarvesTheOthers(t *testing.T) {
 				})
 			}
 			s.until("connections wait for the table", func() bool {
-				return one[bool](s, `SELECT count(*) > 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`)
+				return one[bool](s, `SELECT count(*) > 0 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`)
 			})
 			for door, d := range doors {
 				if door == c.hungry {
