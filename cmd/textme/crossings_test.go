@@ -101,6 +101,18 @@ func TestClosedBeforeWelcome(t *testing.T) {
 		s.beforeSend(add, func(sid string) { must(t, s.sim.Console(true).Close(sid)) }, string(chat.Closed))
 		s.isWelcomedOnce()
 	})
+	t.Run("by its timer", func(t *testing.T) {
+		t.Parallel()
+		add, clock := newHold(isPost("/Participants")), twiliosim.NewClock(time.Now().Add(-closedTimer))
+		s := newStoryAt(t, func(o *twiliosim.Options) { o.Fault, o.Clock = add.wrap, clock })
+		s.goesOn(clock)
+		s.signsUp(ann, "Ann Canary")
+		s.beforeSend(add, func(sid string) {
+			must(t, s.sim.Console(true).SetTimers(sid, 0, closedTimer))
+			clock.Advance(closedTimer)
+		}, string(chat.Closed))
+		s.isWelcomedOnce()
+	})
 	t.Run("while it is sent", func(t *testing.T) {
 		t.Parallel()
 		post := newHold(isPost("/Messages"))
@@ -113,6 +125,30 @@ func TestClosedBeforeWelcome(t *testing.T) {
 		})
 		close(post.goOn)
 		s.isWelcomedOnce()
+	})
+}
+
+// closedTimer is Twilio's shortest for closing a conversation.
+const closedTimer = 10 * time.Minute
+
+// goesOn advances the clock as time goes by, until the test ends.
+func (s *story) goesOn(clock *twiliosim.Clock) {
+	stop, ended := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(ended)
+		for tick := time.NewTicker(5 * time.Millisecond); ; {
+			select {
+			case <-tick.C:
+				clock.Advance(5 * time.Millisecond)
+			case <-stop:
+				tick.Stop()
+				return
+			}
+		}
+	}()
+	s.t.Cleanup(func() {
+		close(stop)
+		<-ended
 	})
 }
 

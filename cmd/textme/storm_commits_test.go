@@ -299,7 +299,7 @@ type life struct {
 }
 
 // lifeKinds are what people may live through.
-var lifeKinds = [...]func(*life){(*life).inPeace, (*life).inTrouble}
+var lifeKinds = [...]func(*life){(*life).inPeace, (*life).inTrouble, (*life).inConfusion}
 
 // live lets a person live through everything there is in that kind of life, and
 // compares what is known of them in the end. It returns where the service has died
@@ -407,6 +407,67 @@ func (l *life) inTrouble() {
 	must(l.t, err)
 	l.act("HOURS") // which the bot has answered often enough
 	l.eventually("the text is heard", func() bool { return l.heardOf(l.phone, "HOURS") == 4 })
+}
+
+// inConfusion is one in which the person is in another conversation than the service
+// believes, again and again: they text while they are being added, and staff at Twilio
+// move them back.
+func (l *life) inConfusion() {
+	l.t.Helper()
+	l.textsWhenAdded()
+	l.act("signs up")
+	l.eventually("the sign-up's row has the text's conversation", func() bool { return l.isBound(l.phone) && l.hasHeard(l.phone, "HOURS") })
+	l.answered(welcomeText, 1)
+	must(l.t, l.sim.SetFaults(twiliosim.Faults{}))
+	l.eventually("the one made in vain is deleted", func() (deleted bool) {
+		const sooner = `UPDATE river_job SET state = 'available', scheduled_at = now() WHERE kind = 'discard' AND state IN ('scheduled', 'retryable')`
+		_, err := l.db.Exec(l.t.Context(), sooner)
+		must(l.t, err)
+		must(l.t, l.db.QueryRow(l.t.Context(), `SELECT NOT EXISTS (SELECT FROM river_job WHERE kind = 'discard' AND finalized_at IS NULL)`).Scan(&deleted))
+		return deleted
+	})
+
+	home := l.rows()[l.phone].ch
+	for _, told := range []bool{false, true} { // by a webhook, that they are back
+		l.textsWhenAdded()
+		l.act("is taken out by others")
+		l.eventually("they are in a conversation of their own", func() bool { return l.isBound(l.phone) && l.rows()[l.phone].ch != home })
+		must(l.t, l.sim.SetFaults(twiliosim.Faults{}))
+		l.history = append(l.history, "is moved back")
+		l.eventually("they are back in the first", func() bool {
+			if l.rows()[l.phone].ch == home {
+				return l.isBound(l.phone)
+			}
+			l.moveTo(home, told)
+			return false
+		})
+	}
+	l.act("HOURS")
+	l.eventually("the text is heard", func() bool { return l.heardOf(l.phone, "HOURS") == 4 })
+}
+
+// textsWhenAdded has the person text in between whenever the service adds them to a
+// conversation for the first time.
+func (l *life) textsWhenAdded() {
+	l.t.Helper()
+	must(l.t, l.sim.SetFaults(twiliosim.Faults{Calls: []twiliosim.Rule{{
+		On: []string{twiliosim.RouteAddParticipant}, Phones: []string{string(l.phone)}, First: 1,
+		Faults: []twiliosim.Fault{{Kind: twiliosim.TextBefore, Body: "HOURS"}},
+	}}}))
+}
+
+// moveTo takes the person out of whichever other conversation they are in and puts them
+// into ch. The webhook of either is sent, the other is not. Whoever was faster makes
+// it an error, which is nobody's concern.
+func (l *life) moveTo(ch string, told bool) {
+	for _, c := range l.sim.Conversations() {
+		for _, p := range l.sim.Participants(c.SID) {
+			if c.SID != ch && c.State != "closed" && p.Address == string(l.phone) {
+				_ = l.sim.Console(!told).RemoveParticipant(c.SID, p.SID)
+				_, _ = l.sim.Console(told).Add(ch, string(l.phone), storySender)
+			}
+		}
+	}
 }
 
 // firstPost has the first try at each text to the person meet with the fault.
