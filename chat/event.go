@@ -79,6 +79,13 @@ type Event struct {
 	Problem string
 }
 
+// TellsKeyword reports whether the event tells of a text that reads like a STOP or a
+// START.
+func (e Event) TellsKeyword() bool {
+	word := ReadKeyword(e.Message.Body, true)
+	return e.TellsMessage() && (word == Stop || word == Start)
+}
+
 // TellsMessage reports whether the event says what a message reads. That one is
 // gone, a poll finds without having seen it.
 func (e Event) TellsMessage() bool {

@@ -142,20 +142,22 @@ func (a *applier) insertEvents(ctx context.Context, ids []uuid.UUID, events []ch
 
 // retake marks those of the events as applied that are known but never were,
 // and returns their keys: their conversation was foreign when they came, or the
-// database would not have them then.
+// database would not have them then. One without its payload gets this one, and is
+// this one from now on: a poll does not tell all that a webhook does.
 func (a *applier) retake(ctx context.Context, events []chat.Event) (map[[sha256.Size]byte]bool, error) {
 	if len(events) == 0 {
 		return nil, nil
 	}
 	const q = `/* store.retake */
-		UPDATE events SET applied_at = now(), error = '', pruned_at = NULL, payload = coalesce(events.payload, e.payload)
-		FROM unnest($1::bytea[], $2::jsonb[]) AS e(key, payload)
+		UPDATE events SET applied_at = now(), error = '', pruned_at = NULL, payload = coalesce(events.payload, e.payload),
+			via = CASE WHEN events.payload IS NULL THEN e.via ELSE events.via END
+		FROM unnest($1::bytea[], $2::jsonb[], $3::text[]) AS e(key, payload, via)
 		WHERE key_hash = e.key AND applied_at IS NULL RETURNING key_hash`
-	keys, payloads := make([][]byte, len(events)), make([]*string, len(events))
+	keys, payloads, vias := make([][]byte, len(events)), make([]*string, len(events)), make([]string, len(events))
 	for i, e := range events {
-		keys[i], payloads[i] = e.Key[:], payloadOf(e)
+		keys[i], payloads[i], vias[i] = e.Key[:], payloadOf(e), string(e.Via)
 	}
-	list, err := collect[[]byte](ctx, a.tx, q, keys, payloads)
+	list, err := collect[[]byte](ctx, a.tx, q, keys, payloads, vias)
 	retaken := make(map[[sha256.Size]byte]bool, len(list))
 	for _, key := range list {
 		retaken[[sha256.Size]byte(key)] = true

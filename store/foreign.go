@@ -22,14 +22,16 @@ type foreignLook struct {
 // recall finds the conversations of the events that are no row's and need no look. The
 // newest event of such a one was dropped by a look, or because of one, less than
 // chat.ForeignFor ago: so none waits for a look, and none tells what may have made it
-// ours. A source that was added since may have, if it brought a new sender.
+// ours. A source that was added since may have, if it brought a new sender; and no
+// webhook tells what another program does. So a STOP or a START is never dropped
+// without a look.
 func (a *applier) recall(ctx context.Context, events []chat.Event) error {
 	a.foreign = nil
 	var unknown, changed []chat.ConversationSID
 	for _, e := range events {
 		switch {
 		case a.expect(e).Applied != chat.EventParked:
-		case slices.Contains(chat.OwnerTypes(), e.Type):
+		case slices.Contains(chat.OwnerTypes(), e.Type), e.TellsKeyword():
 			changed = append(changed, e.SID)
 		default:
 			unknown = append(unknown, e.SID)

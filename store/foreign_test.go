@@ -68,8 +68,8 @@ func TestForeignConversationIsRemembered(t *testing.T) {
 				do(f)
 			}
 			f.jobs = nil
-			stop := f.text(ch1, mb1, bob, 7, "STOP")
-			if r := f.apply(stop); r[0].Applied != tt.want || r[0].Error != "" {
+			text := f.text(ch1, mb1, bob, 7, "more of them")
+			if r := f.apply(text); r[0].Applied != tt.want || r[0].Error != "" {
 				t.Errorf("got %+v, want %s", r[0], tt.want)
 			}
 			if got := slices.Contains(f.jobs, chat.Job(chat.AdoptJob{ConversationSID: ch1})); got != (tt.want == chat.EventParked) {
@@ -83,11 +83,8 @@ func TestForeignConversationIsRemembered(t *testing.T) {
 			if !one[bool](f, asDropped, im(7), one[string](f, `SELECT max(error) FROM events`)) {
 				t.Error("it is not kept as if the look had dropped it")
 			}
-			if r := f.apply(stop); r[0].Applied != chat.EventDuplicate {
+			if r := f.apply(text); r[0].Applied != chat.EventDuplicate {
 				t.Errorf("again: got %+v, want duplicate", r[0])
-			}
-			if n := one[int](f, `SELECT count(*) FROM opt_outs`); n != 0 {
-				t.Error("a STOP to somebody else is obeyed")
 			}
 		})
 	}
@@ -113,6 +110,39 @@ func TestForeignConversationIsLookedAtAgain(t *testing.T) {
 	}
 }
 
+// No webhook tells what another program does, such as taking all but one out of a group:
+// a STOP or a START is never dropped without a look. It does nothing where it is not
+// said to us.
+func TestKeywordInAForeignConversation(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		body string
+		want chat.Applied
+	}{
+		{"more of them", chat.EventForeign},
+		{"STOP", chat.EventParked},
+		{"please do not text me again", chat.EventParked},
+		{"start", chat.EventParked},
+		{"HELP", chat.EventForeign},
+	} {
+		f := newFixture(t)
+		f.known("0")
+		f.apply(f.text(ch1, mb1, bob, 0, "foreign words"))
+		f.known("2 min")
+		must(t, f.DropParked(t.Context(), ch1, chat.ForeignUnclaimed))
+		if r := f.apply(f.text(ch1, mb1, bob, 1, tt.body)); r[0].Applied != tt.want {
+			t.Errorf("%q is %s, want %s", tt.body, r[0].Applied, tt.want)
+		}
+		must(t, f.DropParked(t.Context(), ch1, chat.ForeignUnclaimed))
+		if n := one[int](f, `SELECT count(*) FROM opt_outs`); n != 0 {
+			t.Errorf("%q to somebody else is obeyed", tt.body)
+		}
+		if r := f.apply(f.text(ch1, mb1, bob, 2, "more of them")); r[0].Applied != chat.EventForeign {
+			t.Errorf("after %q a text is %s, want foreign", tt.body, r[0].Applied)
+		}
+	}
+}
+
 // What was dropped without a look is taken up like the rest when the conversation
 // turns out to be ours.
 func TestRememberedForeignIsTakenUp(t *testing.T) {
@@ -120,16 +150,39 @@ func TestRememberedForeignIsTakenUp(t *testing.T) {
 	f := newFixture(t)
 	f.apply(f.text(ch1, mb1, ann, 0, "hello"))
 	must(t, f.DropParked(t.Context(), ch1, chat.ForeignClaimed))
-	stop := f.text(ch1, mb1, ann, 1, "STOP")
-	f.apply(stop)
+	text := f.text(ch1, mb1, ann, 1, "are you there?")
+	f.apply(text)
 	f.replaysAlike()
 	f.adopts()
-	polled := f.event(chat.PolledMessage(ch1, stop.Message))
+	polled := f.event(chat.PolledMessage(ch1, text.Message))
 	if r := f.apply(polled); r[0].Applied != chat.EventApplied {
 		t.Errorf("asked for again: got %+v, want applied", r[0])
 	}
-	if !one[bool](f, optedOut) {
-		t.Error("the STOP is not obeyed")
+	if n := one[int](f, `SELECT count(*) FROM messages WHERE body = 'are you there?'`); n != 1 {
+		t.Errorf("the text is in the transcript %d times, want once", n)
 	}
 	f.replaysToTheSame("ours")
+}
+
+// A poll does not tell that a START was posted by a program, as the webhook that was
+// dropped did: what is taken up is the poll's, and a replay lifts no STOP by it.
+func TestStartOfAProgramIsTakenUp(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	stop, start := f.text(ch1, mb1, ann, 1, "STOP"), said(ch1, "", ann, 2, "START")
+	start.Message.ByProgram = true
+	start = f.event(start)
+	f.apply(stop, start)
+	must(t, f.DropParked(t.Context(), ch1, chat.ForeignClaimed))
+	f.adopts()
+	polled := start.Message
+	polled.ByProgram = false
+	f.apply(f.found(stop.Message), f.found(polled))
+	if !one[bool](f, optedOut) {
+		t.Error("a program has lifted her STOP")
+	}
+	f.replaysToTheSame("taken up")
+	if !one[bool](f, optedOut) {
+		t.Error("a replay has lifted her STOP")
+	}
 }
