@@ -86,7 +86,7 @@ func (s *Store) Activate(ctx context.Context, lease chat.Lease, j chat.Joining) 
 		queueFence(&b, lease, new(int64))
 		const q = `/* store.Activate */
 			WITH active AS (
-				UPDATE conversations SET participant_sid = $2, state = 'active', state_at = now(), live_at = now(), last_activity_at = now()
+				UPDATE conversations SET participant_sid = $2, former_participants = ` + withFormer + `, state = 'active', state_at = now(), live_at = now(), last_activity_at = now()
 				WHERE id = $1 AND state = 'pending' AND NOT EXISTS (SELECT FROM events
 					WHERE conversation_sid = $3 AND type = $4 AND participant_sid = $2 AND applied_at >= $5)
 				RETURNING id),

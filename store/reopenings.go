@@ -99,7 +99,7 @@ func reopenRow(ctx context.Context, tx pgx.Tx, conversation uuid.UUID) error {
 		}
 	}
 	const q = `/* store.reopenRow */
-		UPDATE conversations SET state = 'pending', participant_sid = NULL,
+		UPDATE conversations SET state = 'pending', participant_sid = NULL, former_participants = ` + withFormer + `,
 			state_at = now(), closed_at = NULL, merged_into = NULL, failure_code = 0, failure_reason = '', failed_at = NULL
 		WHERE id = $1`
 	if _, err := tx.Exec(ctx, q, conversation); err != nil {

@@ -13,13 +13,17 @@ import (
 // receipts are kept like all others and say nothing about our customer.
 
 // theirs tells whether the receipt r is about the customer of the conversation c: the
-// participant that the row has now, or another that events tell to be or to have been
-// the customer. One that was taken out was, unless it is known to be somebody else.
-const theirs = `CASE WHEN r.participant_sid IN ('', c.participant_sid) THEN true ELSE (
-	SELECT coalesce(bool_or(e.payload ->> 'MessagingBinding.Address' = k.phone), bool_or(e.type = '` + chat.ParticipantRemoved + `'))
+// participant that the row has now or had, or another that events tell to be or to have
+// been the customer.
+const theirs = `CASE WHEN r.participant_sid IN ('', c.participant_sid) OR r.participant_sid = ANY(c.former_participants) THEN true ELSE (
+	SELECT coalesce(bool_or(e.payload ->> 'MessagingBinding.Address' = k.phone), false)
 	FROM events e JOIN customers k ON k.id = c.customer_id
 	WHERE e.conversation_sid = c.conversation_sid AND e.conversation_sid <> '' AND e.participant_sid = r.participant_sid
 		AND e.type LIKE 'onParticipant%' AND e.error = '') END`
+
+// withFormer are a row's former participants with the one that it is about to lose, if
+// it has one.
+const withFormer = `array_remove(array_append(former_participants, participant_sid), NULL)`
 
 // participantTold has receipts count that came before it was known who that participant
 // of the conversation is.

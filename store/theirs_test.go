@@ -128,6 +128,45 @@ func TestReceiptsOfAFormerParticipant(t *testing.T) {
 	}
 }
 
+// A row that is opened again looks its participant up anew, and no event tells of the
+// one it had, nor, when another program has added them again, of the one it gets.
+func TestReceiptsOfAReopenedRow(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	lease := f.lease(f.live(ann, ch1, mb1))
+	f.apply(f.text(ch1, "", "bot", 0, "hi"), f.receiptOf(mb1, 0, chat.Sent, 0))
+	f.apply(f.event(chat.PolledClosed(ch1, time.Now())))
+	if reopened, err := f.Reopen(t.Context(), lease); err != nil || !reopened {
+		t.Fatalf("reopened %t, %v", reopened, err)
+	}
+	if got := f.delivery(); got != "sent 0 0" {
+		t.Errorf("reopened, the text is %q, want sent", got)
+	}
+	f.activate(lease, ch1, mb2)
+	f.apply(f.receiptOf(mb1, 0, chat.Undelivered, 21610))
+	if got := f.delivery(); got != "undelivered 21610 1" {
+		t.Errorf("the text is %q, want undelivered and one opt-out", got)
+	}
+}
+
+// Somebody else was taken out again, and by whom their refusal was is pruned when the
+// text is told of once more: it is still not our customer's.
+func TestReceiptsOfAForgottenStranger(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	f.live(ann, ch1, mb1)
+	f.apply(f.text(ch1, "", "bot", 0, "hi"), f.participant(chat.ParticipantAdded, mb2, bob),
+		f.receiptOf(mb1, 0, chat.Delivered, 0), f.receiptOf(mb2, 0, chat.Undelivered, 21610), f.participant(chat.ParticipantRemoved, mb2, bob))
+	f.exec(`UPDATE events SET payload = NULL, pruned_at = now()`)
+	edit := said(ch1, "", "bot", 0, "hi!")
+	edit.Type, edit.Message.UpdatedAt = chat.MessageUpdated, edit.At.Add(time.Minute)
+	edit.Key, edit.At = chat.EventKey(edit.Type, "edit"), edit.Message.UpdatedAt
+	f.apply(f.event(edit))
+	if got := f.delivery(); got != "delivered 0 0" {
+		t.Errorf("the text is %q, want delivered and no opt-out", got)
+	}
+}
+
 // Another program has added our customer again, which no webhook tells of: what Twilio
 // says of the new participant counts as soon as the row has it.
 func TestReceiptsBeforeTheirParticipant(t *testing.T) {
