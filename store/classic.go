@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -110,17 +111,61 @@ func (a *applier) obeyClassic(ctx context.Context, e chat.Event, conversation ch
 // heard reports whether e is the echo of a STOP of the conversation, or of a START of
 // any with that number: tried again, it may come when that has ended and the person
 // has said STOP in the next, of which we need not know yet. Of a parked START it is
-// not known to which number it was said.
+// not known to which number it was said. A STOP has one echo: the next is of another.
 func (a *applier) heard(ctx context.Context, e chat.Event, conversation chat.ConversationSID, word chat.Keyword) (heard bool, err error) {
 	const q = `/* store.heard */
-		SELECT EXISTS (SELECT FROM opt_outs WHERE phone_hmac = $1 AND since BETWEEN $2 AND $3 AND ` + isStart + ` = $4
+		SELECT since FROM opt_outs WHERE phone_hmac = $1 AND since BETWEEN $2 AND $3 AND ` + isStart + ` = $4
 			AND via = 'text' AND heard_by LIKE 'IM%'
 			AND CASE WHEN $4 THEN NOT EXISTS (SELECT FROM messages m JOIN conversations c ON c.id = m.conversation_id
 				WHERE m.message_sid = heard_by AND c.sender <> $6)
-			ELSE EXISTS (SELECT FROM events m WHERE m.message_sid = heard_by AND m.conversation_sid = $5 AND m.conversation_sid <> '') END)`
-	err = a.tx.QueryRow(ctx, q, a.keys.HashPhone(e.Classic.From), e.ReceivedAt.Add(-echoWithin), e.ReceivedAt.Add(echoWithin),
-		word == chat.Start, conversation, e.Classic.To).Scan(&heard)
-	return heard, err
+			ELSE EXISTS (SELECT FROM events m WHERE m.message_sid = heard_by AND m.conversation_sid = $5 AND m.conversation_sid <> '') END
+		ORDER BY since`
+	words, err := collect[time.Time](ctx, a.tx, q, a.keys.HashPhone(e.Classic.From), e.ReceivedAt.Add(-2*echoWithin), e.ReceivedAt.Add(echoWithin),
+		word == chat.Start, conversation, e.Classic.To)
+	if err != nil || len(words) == 0 {
+		return false, err
+	}
+	if word == chat.Stop {
+		earlier, err := a.classicStops(ctx, e, conversation)
+		if err != nil {
+			return false, err
+		}
+		for _, at := range earlier {
+			if i := slices.IndexFunc(words, isEchoOf(at)); i >= 0 {
+				words = slices.Delete(words, i, i+1)
+			}
+		}
+	}
+	return slices.ContainsFunc(words, isEchoOf(e.ReceivedAt)), nil
+}
+
+// isEchoOf tells whether a classic text that was received then may be the echo of a
+// word that was said at a time.
+func isEchoOf(received time.Time) func(said time.Time) bool {
+	return func(said time.Time) bool { return received.Sub(said).Abs() <= echoWithin }
+}
+
+// classicStops is when the STOPs were received that the classic webhook brought of e's
+// pair and conversation in the time before e.
+func (a *applier) classicStops(ctx context.Context, e chat.Event, conversation chat.ConversationSID) (received []time.Time, err error) {
+	const q = `/* store.classicStops */
+		SELECT received_at, payload FROM events
+		WHERE conversation_sid = $1 AND conversation_sid <> '' AND type = '` + chat.ClassicMessage + `' AND payload IS NOT NULL
+			AND received_at >= $2 AND (received_at, id) < ($3, $4) ORDER BY received_at, id`
+	rows, err := a.tx.Query(ctx, q, conversation, e.ReceivedAt.Add(-echoWithin), e.ReceivedAt, e.ID)
+	if err != nil {
+		return nil, err
+	}
+	var at time.Time
+	var payload []byte
+	_, err = pgx.ForEachRow(rows, []any{&at, &payload}, func() error {
+		c, err := a.decode(payload)
+		if err == nil && c.Classic.From == e.Classic.From && c.Classic.To == e.Classic.To && chat.ReadKeyword(c.Classic.Body, true) == chat.Stop {
+			received = append(received, at)
+		}
+		return nil // what cannot be read any more was no echo
+	})
+	return received, err
 }
 
 // startAt is as of when a START counts that comes without a time: in doubt the

@@ -393,6 +393,28 @@ func TestClassicStartTriedAgainAfterItsConversation(t *testing.T) {
 	}
 }
 
+// Her second STOP within a minute is told by the classic webhook alone: it is not the
+// echo of the first, which has had its own.
+func TestSecondStopByTheClassicWebhookAlone(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	f.live(ann, ch1, mb1)
+	f.exec(`UPDATE conversations SET created_at = now() - interval '1 day'`)
+	f.apply(f.ago(30*time.Second, 1, "STOP"))
+	f.apply(f.classic(ann, sender, 1, "STOP", ""))
+	f.apply(f.ago(15*time.Second, 2, "START"))
+	f.apply(f.classic(ann, sender, 2, "START", ""))
+	if one[bool](f, optedOut) {
+		t.Error("her START is not obeyed")
+	}
+	f.apply(f.classic(ann, sender, 3, "STOP", ""))
+	if !one[bool](f, optedOut) {
+		t.Error("her second STOP is not obeyed")
+	}
+	f.replaysAlike()
+	f.replaysToTheSame("three words")
+}
+
 // A STOP that no conversation brings is not taken for the echo of an earlier
 // one, which a START has lifted since.
 func TestSecondClassicStop(t *testing.T) {
