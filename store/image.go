@@ -33,7 +33,7 @@ var imageQuery = func() string {
 // image takes an image of what e may change. The rows are locked.
 func (a *applier) image(ctx context.Context, e chat.Event) (image, error) {
 	var conversations []uuid.UUID
-	hashes := [][]byte{a.keys.HashPhone(e.Classic.From)}
+	hashes := [][]byte{a.keys.HashPhone(e.Classic.From), a.keys.HashPhone(arrivalOf(e, a.rows[e.SID]).speaker())}
 	for _, row := range a.rows {
 		conversations, hashes = append(conversations, row.ID), append(hashes, a.keys.HashPhone(row.Phone))
 	}

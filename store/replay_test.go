@@ -48,6 +48,18 @@ func TestDryReplay(t *testing.T) {
 	}
 }
 
+// What somebody else in the conversation said shows as well.
+func TestDryReplayOfSomebodyElse(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	f.live(ann, ch1, mb1)
+	f.apply(f.event(said(ch1, mb2, bob, 1, "STOP")))
+	f.exec(`DELETE FROM opt_outs`) // as a version before would have
+	if would := f.wouldReplay(); len(would) == 0 {
+		t.Error("that he has opted out is not told")
+	}
+}
+
 // wouldReplay is what a dry run of every event tells, each difference once.
 func (f *fixture) wouldReplay() (all []store.Difference) {
 	f.t.Helper()
