@@ -55,49 +55,49 @@ func (c *Client) EnableAutocreate(ctx context.Context, sender chat.Phone) error 
 	if err != nil || have.creates(c.serviceSID) {
 		return err
 	}
-	return c.putAddress(ctx, op, have.SID, sender)
+	return c.putAddress(ctx, op, have.SID, sender, c.serviceSID)
 }
 
 // putAddress makes sender's configuration, or changes the one that sid names,
-// so that texts start conversations.
-func (c *Client) putAddress(ctx context.Context, op, sid string, sender chat.Phone) error {
+// so that texts start conversations in the service; "" leaves the choice to Twilio.
+func (c *Client) putAddress(ctx context.Context, op, sid string, sender chat.Phone, service string) error {
 	return c.call(ctx, op, true, func(api *conversations.ApiService) error {
 		var answer *conversations.ConversationsV1ConfigurationAddress
 		var err error
 		if sid == "" {
-			answer, err = api.CreateConfigurationAddress(c.newAddress(sender))
+			answer, err = api.CreateConfigurationAddress(newAddress(sender, service))
 		} else {
-			answer, err = api.UpdateConfigurationAddress(sid, c.changedAddress())
+			answer, err = api.UpdateConfigurationAddress(sid, changedAddress(service))
 		}
 		if err != nil {
 			return err
 		}
 		now, err := convert[addressConfiguration](answer)
-		if err == nil && (now.Address != sender || !now.creates(c.serviceSID)) {
+		if err == nil && (now.Address != sender || !now.creates(service)) {
 			return errUnreadable
 		}
 		return err
 	})
 }
 
-func (c *Client) newAddress(sender chat.Phone) *conversations.CreateConfigurationAddressParams {
+func newAddress(sender chat.Phone, service string) *conversations.CreateConfigurationAddressParams {
 	params := (&conversations.CreateConfigurationAddressParams{}).
 		SetType("sms").
 		SetAddress(string(sender)).
 		SetAutoCreationEnabled(true).
 		SetAutoCreationType("default")
-	if c.serviceSID != "" {
-		params.SetAutoCreationConversationServiceSid(c.serviceSID)
+	if service != "" {
+		params.SetAutoCreationConversationServiceSid(service)
 	}
 	return params
 }
 
-func (c *Client) changedAddress() *conversations.UpdateConfigurationAddressParams {
+func changedAddress(service string) *conversations.UpdateConfigurationAddressParams {
 	params := (&conversations.UpdateConfigurationAddressParams{}).
 		SetAutoCreationEnabled(true).
 		SetAutoCreationType("default")
-	if c.serviceSID != "" {
-		params.SetAutoCreationConversationServiceSid(c.serviceSID)
+	if service != "" {
+		params.SetAutoCreationConversationServiceSid(service)
 	}
 	return params
 }

@@ -16,12 +16,10 @@ import (
 // to change, and a restricted API key may not read them all: one that cannot be
 // read is reported and no error.
 func (p *planner) surroundings(ctx context.Context) {
-	service, err := p.timers(ctx)
-	p.unchecked("default timers", err)
-	if service != "" {
-		p.unchecked("webhooks of the service", p.service(ctx, service))
+	if p.service != "" {
+		p.unchecked("webhooks of the service", p.serviceWebhooks(ctx))
 	}
-	p.unchecked("Conversation Orchestrator", p.bridges(ctx, service))
+	p.unchecked("Conversation Orchestrator", p.bridges(ctx))
 	for _, sender := range p.setup.Senders {
 		p.unchecked("inbound SMS webhook of "+string(sender), p.classic(ctx, sender))
 	}
@@ -39,11 +37,11 @@ func (p *planner) unchecked(what string, err error) {
 	p.plan.Unchecked = append(p.plan.Unchecked, what+": "+why)
 }
 
-// timers warns of conversations that end by themselves, after which a text of
-// the customer starts a new one, and returns the service we act in.
-func (p *planner) timers(ctx context.Context) (service string, err error) {
-	service = p.serviceSID
-	err = p.call(ctx, "fetch configuration", false, func(api *conversations.ApiService) error {
+// configuration finds out which service we act in, and warns of conversations that end
+// by themselves, after which a text of the customer starts a new one.
+func (p *planner) configuration(ctx context.Context) {
+	service := p.serviceSID
+	p.unchecked("default service and timers", p.call(ctx, "fetch configuration", false, func(api *conversations.ApiService) error {
 		answer, err := api.FetchConfiguration()
 		if err != nil {
 			return err
@@ -61,17 +59,16 @@ func (p *planner) timers(ctx context.Context) (service string, err error) {
 			p.warn("conversations become inactive by themselves after " + after + " (default_inactive_timer)")
 		}
 		return nil
-	})
-	if !servicePattern.MatchString(service) {
-		service = ""
+	}))
+	if servicePattern.MatchString(service) {
+		p.service = service
 	}
-	return service, err
 }
 
-// service warns of webhooks that make the same events come twice.
-func (p *planner) service(ctx context.Context, sid string) error {
+// serviceWebhooks warns of webhooks that make the same events come twice.
+func (p *planner) serviceWebhooks(ctx context.Context) error {
 	return p.call(ctx, "fetch webhooks of service", false, func(api *conversations.ApiService) error {
-		answer, err := api.FetchServiceWebhookConfiguration(sid)
+		answer, err := api.FetchServiceWebhookConfiguration(p.service)
 		if err != nil {
 			return err
 		}
@@ -81,10 +78,10 @@ func (p *planner) service(ctx context.Context, sid string) error {
 		}
 		twice := slices.DeleteFunc(have.Filters, func(f string) bool { return !slices.Contains(p.setup.Filters, f) })
 		if sameHost(have.PostURL, p.setup.URL) && len(twice) > 0 {
-			p.warn("service " + sid + " posts to us as well, so that these events come twice: " + strings.Join(twice, ", "))
+			p.warn("service " + p.service + " posts to us as well, so that these events come twice: " + strings.Join(twice, ", "))
 		}
 		if have.PreURL != "" {
-			p.warn("service " + sid + " has a pre-event webhook, " + displayURL(have.PreURL) + ": it decides on texts before they reach a conversation and may drop them")
+			p.warn("service " + p.service + " has a pre-event webhook, " + displayURL(have.PreURL) + ": it decides on texts before they reach a conversation and may drop them")
 		}
 		return nil
 	})
@@ -99,7 +96,7 @@ func sameHost(a, b string) bool {
 // bridges warns of Conversations v2 (the Orchestrator) handing the channels'
 // texts to the service we act in, where its own rules apply to them too
 // (https://www.twilio.com/docs/conversations).
-func (p *planner) bridges(ctx context.Context, service string) error {
+func (p *planner) bridges(ctx context.Context) error {
 	var list struct {
 		Configurations []struct {
 			ID     string `json:"id"`
@@ -112,7 +109,7 @@ func (p *planner) bridges(ctx context.Context, service string) error {
 		return err
 	}
 	for _, configuration := range list.Configurations {
-		if configuration.Bridge.ServiceSID != "" && configuration.Bridge.ServiceSID == service {
+		if configuration.Bridge.ServiceSID != "" && configuration.Bridge.ServiceSID == p.service {
 			p.warn("Conversation Orchestrator's configuration " + configuration.ID + " bridges to our service: its rules apply to our conversations")
 		}
 	}

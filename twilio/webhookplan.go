@@ -70,6 +70,7 @@ func (c *Client) PlanWebhooks(ctx context.Context, s WebhookSetup) (WebhookPlan,
 	if err := p.account(ctx); err != nil {
 		return WebhookPlan{}, err
 	}
+	p.configuration(ctx)
 	for _, sender := range s.Senders {
 		if err := p.sender(ctx, sender); err != nil {
 			return WebhookPlan{}, err
@@ -105,6 +106,7 @@ type planner struct {
 	setup      WebhookSetup
 	plan       WebhookPlan
 	accountSID string
+	service    string // that we act in; "" if that could not be read
 }
 
 func (p *planner) warn(text string) { p.plan.Warnings = append(p.plan.Warnings, text) }
@@ -206,11 +208,14 @@ func displayURL(s string) string {
 // sender compares what becomes of texts to one of our numbers.
 func (p *planner) sender(ctx context.Context, sender chat.Phone) error {
 	have, err := p.addressConfiguration(ctx, sender)
-	if err != nil || have.creates(p.serviceSID) {
+	if err != nil {
 		return err
 	}
-	auto := have.AutoCreation
-	if auto.Enabled && auto.Type == "webhook" && (p.serviceSID == "" || auto.ServiceSID == p.serviceSID) {
+	auto, elsewhere := have.AutoCreation, p.elsewhere(have)
+	if auto.Enabled && auto.Type == "default" && !elsewhere {
+		return nil
+	}
+	if auto.Enabled && auto.Type == "webhook" && !elsewhere {
 		// It starts one, in the right service, so that we hear of it.
 		p.warn("texts to " + string(sender) + " outside of conversations are also posted to " + displayURL(auto.WebhookURL))
 		return nil
@@ -226,13 +231,24 @@ func (p *planner) sender(ctx context.Context, sender chat.Phone) error {
 	fields = append(fields,
 		FieldChange{"AutoCreation.Enabled", enabled, []string{"true"}},
 		FieldChange{"AutoCreation.Type", some(auto.Type), []string{"default"}})
-	if p.serviceSID != "" {
-		fields = append(fields, FieldChange{"AutoCreation.ConversationServiceSid", some(auto.ServiceSID), []string{p.serviceSID}})
+	service := p.serviceSID // "": Twilio's choice, the account's default
+	if elsewhere {
+		service = p.service
+	}
+	if service != "" {
+		fields = append(fields, FieldChange{"AutoCreation.ConversationServiceSid", some(auto.ServiceSID), []string{service}})
 	}
 	p.plan.Changes = append(p.plan.Changes, SettingChange{Path: path, Fields: fields, apply: func(ctx context.Context) error {
-		return p.putAddress(ctx, "enable autocreate", have.SID, sender)
+		return p.putAddress(ctx, "enable autocreate", have.SID, sender, service)
 	}})
 	return nil
+}
+
+// elsewhere reports whether the conversations that a configuration starts, or would,
+// are in another service than ours.
+func (p *planner) elsewhere(have addressConfiguration) bool {
+	service := have.AutoCreation.ServiceSID
+	return p.service != "" && service != p.service && (service != "" || p.serviceSID != "")
 }
 
 // others says what somebody else's configuration does with a text, "" where nobody's is
@@ -241,7 +257,7 @@ func (p *planner) sender(ctx context.Context, sender chat.Phone) error {
 func (p *planner) others(have addressConfiguration) string {
 	auto := have.AutoCreation
 	const ifOn = " if autocreate were on"
-	elsewhere := p.serviceSID != "" && auto.ServiceSID != p.serviceSID
+	elsewhere := p.elsewhere(have)
 	switch {
 	case auto.Enabled && elsewhere:
 		return "start one in another service, " + auto.ServiceSID

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
@@ -282,6 +283,8 @@ func wantNothingSecret(t *testing.T, p WebhookPlan) {
 	}
 }
 
+var servicePart = regexp.MustCompile(`IS[0-9a-f]{32}`)
+
 func TestWebhooksKeepOffForeignSettings(t *testing.T) {
 	t.Parallel()
 	const foreign = "https://joe:sesame@crm.example.net/hook?key=sesame"
@@ -310,6 +313,20 @@ func TestWebhooksKeepOffForeignSettings(t *testing.T) {
 				a.c.serviceSID = a.sim.ServiceSID()
 			},
 			"texts to " + string(sender) + " outside of conversations start one in another service, ",
+		},
+		"another service than the account's default": {
+			func(a *account) {
+				a.set("/v1/Configuration/Addresses", "Type", "sms", "Address", string(sender), "AutoCreation.Enabled", "true",
+					"AutoCreation.Type", "default", "AutoCreation.ConversationServiceSid", a.set("/v1/Services", "FriendlyName", "theirs"))
+			},
+			"texts to " + string(sender) + " outside of conversations start one in another service, theirs",
+		},
+		"another service than the account's default, switched off": {
+			func(a *account) {
+				a.set("/v1/Configuration/Addresses", "Type", "sms", "Address", string(sender), "AutoCreation.Enabled", "false",
+					"AutoCreation.Type", "default", "AutoCreation.ConversationServiceSid", a.set("/v1/Services", "FriendlyName", "theirs"))
+			},
+			"texts to " + string(sender) + " outside of conversations would start one in another service, theirs, if autocreate were on",
 		},
 		"Studio flow, switched off": {
 			func(a *account) {
@@ -348,7 +365,7 @@ func TestWebhooksKeepOffForeignSettings(t *testing.T) {
 				t.Errorf("changed all the same: %+v", did)
 			}
 			for i := range plan.Conflicts {
-				plan.Conflicts[i] = strings.ReplaceAll(plan.Conflicts[i], a.sim.ServiceSID(), "the default")
+				plan.Conflicts[i] = servicePart.ReplaceAllString(strings.ReplaceAll(plan.Conflicts[i], a.sim.ServiceSID(), "the default"), "theirs")
 			}
 			if diff := cmp.Diff([]string{tt.want}, plan.Conflicts); diff != "" {
 				t.Errorf("-want +got\n%s", diff)
