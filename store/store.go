@@ -95,19 +95,6 @@ func locked(err error) bool {
 	return errors.As(err, &pe) && pe.Code == "55P03"
 }
 
-// hideParameters keeps phones and texts, which only ever are parameters, out of the
-// log of slow statements. It takes a superuser, or a role that was granted the
-// setting, and Postgres 13; others are not refused for it, and no error is logged
-// (https://www.postgresql.org/docs/current/runtime-config-logging.html#GUC-LOG-PARAMETER-MAX-LENGTH).
-func hideParameters(ctx context.Context, conn *pgconn.PgConn) error {
-	const q = `/* store.hideParameters */
-		DO $$ BEGIN
-			PERFORM set_config('log_parameter_max_length', '0', false);
-		EXCEPTION WHEN insufficient_privilege OR undefined_object THEN
-		END $$`
-	return conn.Exec(ctx, q).Close()
-}
-
 // translate names what was attempted and turns Postgres's errors into the
 // domain's: no row is ErrNotFound, a database that cannot serve now is
 // ErrUnavailable.

@@ -25,7 +25,7 @@ func (c *serveCommand) Run(ctx context.Context, w world) error {
 	if err != nil {
 		return err
 	}
-	if err := a.firstSource(ctx, s); err != nil {
+	if err := errors.Join(a.firstSource(ctx, s), a.warnOfLog(ctx)); err != nil {
 		return errors.Join(err, a.stop(ctx))
 	}
 	service, metrics, err := s.listen(ctx)
@@ -67,6 +67,15 @@ func (a *app) firstSource(ctx context.Context, s checked) error {
 	_, err = a.store.CreateSource(ctx, newSource("default", chat.FormSource, business, s.sender))
 	if errors.Is(err, store.ErrTaken) { // another replica was faster
 		return nil
+	}
+	return err
+}
+
+// warnOfLog tells the operator when Postgres writes phones and texts to its log.
+func (a *app) warnOfLog(ctx context.Context) error {
+	logged, err := a.store.ParametersLogged(ctx)
+	if logged {
+		a.log.Warn("Postgres logs statements with phones and texts in them; set log_parameter_max_length = 0, or let our role do it")
 	}
 	return err
 }

@@ -1,14 +1,50 @@
 package store_test
 
 import (
+	"net/url"
 	"strings"
 	"testing"
 
 	"github.com/google/uuid"
 
+	"textme/chat"
 	"textme/store"
 	"textme/store/storetest"
 )
+
+// Whoever has statements logged is told when their parameters are too: where our role
+// may not turn that off.
+func TestParametersLogged(t *testing.T) {
+	t.Parallel()
+	keys, err := chat.NewKeyring(make([]byte, chat.MinSecret))
+	must(t, err)
+	for _, tt := range []struct {
+		name     string
+		settings map[string]string
+		want     bool
+	}{
+		{"as a superuser", map[string]string{"log_min_duration_statement": "1h"}, false},
+		{"no statement is logged", map[string]string{"role": "pg_monitor"}, false},
+		{"slow ones are", map[string]string{"log_min_duration_statement": "1h", "role": "pg_monitor"}, true},
+		{"writing ones are", map[string]string{"log_statement": "mod", "role": "pg_monitor"}, true},
+		{"without their parameters", map[string]string{"log_min_duration_statement": "1h", "log_parameter_max_length": "0", "role": "pg_monitor"}, false},
+	} {
+		dsn, err := url.Parse(storetest.DSN(t))
+		must(t, err)
+		q := dsn.Query()
+		for name, value := range tt.settings {
+			q.Set(name, value)
+		}
+		dsn.RawQuery = q.Encode()
+		pool, err := store.Open(t.Context(), dsn.String(), 1)
+		must(t, err)
+		logged, err := store.New(pool, keys, nil, nil).ParametersLogged(t.Context())
+		pool.Close()
+		if err != nil || logged != tt.want {
+			t.Errorf("%s: logged %t, %v; want %t", tt.name, logged, err, tt.want)
+		}
+	}
+}
 
 // Whoever may keep parameters out of Postgres' log does so; others can connect.
 func TestOpenHidesParameters(t *testing.T) {
