@@ -105,8 +105,10 @@ func (s *sessions) guardScript(next echo.HandlerFunc) echo.HandlerFunc {
 }
 
 // identify finds the session of a request for those who handle it; sessionOf
-// finds it again.
+// finds it again. It asks the database first, and where that has no connection for
+// staff they are told soon, not only when the whole answer has taken too long.
 func (s *sessions) identify(c echo.Context) (session, error) {
+	defer within(c, recordWithin)()
 	current, err := s.current(c)
 	if err == nil {
 		c.Set(sessionKey, current)

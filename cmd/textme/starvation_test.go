@@ -61,7 +61,7 @@ func TestNobodyStarvesTheOthers(t *testing.T) {
 	}{
 		{"disclosures", "forms", 4 * time.Second},
 		{"events", "webhooks", 5 * time.Second},
-		{"sessions", "staff", 12 * time.Second},
+		{"sessions", "staff", 4 * time.Second},
 		{"signup_outcomes", "work", 0},
 	} {
 		t.Run(c.hungry, func(t *testing.T) {
