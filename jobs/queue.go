@@ -80,6 +80,27 @@ func (q *Queue) Enqueue(b *pgx.Batch, jobs []chat.Job) {
 	b.Queue(insert, args, kinds, queues, delays, maxAttempts)
 }
 
+// Hasten adds to a batch what makes the job due now that is waiting for its time, as
+// one that snoozes does. If several are, one is left, since a job is only a wake-up;
+// if none is, one is inserted. One that is running may be about to wait: it stays.
+// River is not waited for: what it is just taking is about to run.
+func (q *Queue) Hasten(b *pgx.Batch, job chat.AdvanceJob) {
+	const hasten = `/* jobs.Hasten */
+		WITH waiting AS MATERIALIZED (
+			SELECT id, scheduled_at FROM river_job
+			WHERE kind = $1 AND args @> $2::jsonb AND state IN ('available', 'scheduled', 'retryable')
+			FOR UPDATE SKIP LOCKED),
+		first AS MATERIALIZED (SELECT id FROM waiting ORDER BY scheduled_at, id LIMIT 1),
+		surplus AS (DELETE FROM river_job WHERE id IN (SELECT id FROM waiting EXCEPT SELECT id FROM first)),
+		due AS (
+			UPDATE river_job SET state = 'available', scheduled_at = least(scheduled_at, now())
+			WHERE id = (SELECT id FROM first))
+		INSERT INTO river_job (args, kind, queue, max_attempts, state, scheduled_at)
+		SELECT $2::jsonb, $1, $3, $4, 'available', now() WHERE NOT EXISTS (SELECT FROM waiting)`
+	args, _ := json.Marshal(job) // ids cannot fail
+	b.Queue(hasten, job.Kind(), string(args), interactive, maxAttempts)
+}
+
 // placeOf is the queue that a job goes to, and for how long it waits there.
 func placeOf(j chat.Job) (queue string, delay time.Duration) {
 	switch j.(type) {

@@ -49,7 +49,8 @@ func (s *Store) HandBackProbe(ctx context.Context, sender chat.Phone, now, next 
 
 // PassProbe wakes the oldest of the other conversations that may wait for the end of
 // the account's pause or the sender's, and would come back by themselves within the
-// time.
+// time. Its job is pulled forward: one more for each probe would stay, and wait, for as
+// long as the pause lasts.
 func (s *Store) PassProbe(ctx context.Context, lease chat.Lease, sender chat.Phone, within time.Duration) error {
 	return s.tx(ctx, "pass probe", func(tx pgx.Tx) error {
 		const q = `/* store.PassProbe */
@@ -62,7 +63,7 @@ func (s *Store) PassProbe(ctx context.Context, lease chat.Lease, sender chat.Pho
 		if err != nil || !found {
 			return err
 		}
-		return s.wakeOne(ctx, tx, next)
+		return s.hasten(ctx, tx, chat.AdvanceJob{ConversationID: next})
 	})
 }
 

@@ -34,6 +34,9 @@ type Queue interface {
 	// Enqueue adds to a batch what inserts the jobs, so that they commit with
 	// the fact.
 	Enqueue(b *pgx.Batch, jobs []chat.Job)
+	// Hasten adds to a batch what makes the conversation's job due now that is
+	// waiting for its time; it inserts one only if there is none.
+	Hasten(b *pgx.Batch, job chat.AdvanceJob)
 	// Announce tells the workers, after that commit, to look for jobs.
 	Announce()
 }

@@ -30,9 +30,10 @@ type fixture struct {
 	db     *pgxpool.Pool
 	source chat.Source
 
-	mu     sync.Mutex
-	jobs   []chat.Job
-	events map[string]chat.Event // what decode finds, by payload
+	mu       sync.Mutex
+	jobs     []chat.Job
+	hastened []chat.AdvanceJob
+	events   map[string]chat.Event // what decode finds, by payload
 }
 
 func newFixture(t *testing.T) *fixture {
@@ -53,6 +54,13 @@ func (f *fixture) Enqueue(_ *pgx.Batch, jobs []chat.Job) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.jobs = append(f.jobs, jobs...)
+}
+
+// Hasten implements store.Queue.
+func (f *fixture) Hasten(_ *pgx.Batch, job chat.AdvanceJob) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.hastened = append(f.hastened, job)
 }
 
 // Announce implements store.Queue.

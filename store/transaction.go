@@ -212,13 +212,32 @@ func (s *Store) enqueueIn(tx pgx.Tx, b *pgx.Batch, jobs []chat.Job) error {
 	if len(jobs) == 0 {
 		return nil
 	}
+	if err := s.announces(tx); err != nil {
+		return err
+	}
+	s.queue.Enqueue(b, jobs)
+	return nil
+}
+
+// hasten makes the job due, in a transaction that tx runs, that a conversation with
+// work left waits for.
+func (s *Store) hasten(ctx context.Context, tx pgx.Tx, job chat.AdvanceJob) error {
+	if err := s.announces(tx); err != nil {
+		return err
+	}
+	var b pgx.Batch
+	s.queue.Hasten(&b, job)
+	return tx.SendBatch(ctx, &b).Close()
+}
+
+// announces has the workers told of jobs when the transaction has committed.
+func (s *Store) announces(tx pgx.Tx) error {
 	if s.queue == nil {
 		return errors.New("enqueue: this store was given no queue")
 	}
 	if t, ok := tx.(*transaction); ok {
 		t.enqueued = true
 	}
-	s.queue.Enqueue(b, jobs)
 	return nil
 }
 
