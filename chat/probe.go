@@ -16,7 +16,8 @@ import (
 // which every call goes wrong, or whose night it is, must not prolong a pause for
 // all who wait. After a call the oldest of them has the next try, whom those that
 // have only just come would forestall again and again; each passes it on but once,
-// for it either fails for good or leaves the next probes to others.
+// for it either fails for good or leaves the next probes to others. While nobody is to
+// call Twilio, whoever comes next has it.
 func (s *Service) probed(ctx context.Context, c *Conversation, err, outcome error, progress bool) error {
 	if !c.Probing {
 		return nil
@@ -24,8 +25,9 @@ func (s *Service) probed(ctx context.Context, c *Conversation, err, outcome erro
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.opts.Timing.Call)
 	defer cancel()
 	var class ErrorClass
+	var called bool
 	if te := (*TwilioError)(nil); errors.As(err, &te) {
-		class = te.Class()
+		class, called = te.Class(), !te.heldBack()
 	}
 	var waits Snooze
 	met := errors.As(outcome, &waits) && waits.Why == justPaused
@@ -40,10 +42,10 @@ func (s *Service) probed(ctx context.Context, c *Conversation, err, outcome erro
 	if met || !c.Probing {
 		return nil
 	}
-	if class == Transient {
+	if class == Transient && called {
 		s.vain.add(c.ID, s.now(), passesFor*s.opts.Timing.probe())
 	}
-	if err := s.store.HandBackProbe(ctx, c.Sender, s.now(), c.PausedUntil); err != nil || class == "" {
+	if err := s.store.HandBackProbe(ctx, c.Sender, s.now(), c.PausedUntil); err != nil || !called {
 		return err
 	}
 	return s.store.PassProbe(ctx, c.Lease, c.Sender, s.opts.Timing.probe())

@@ -2,6 +2,7 @@ package chat
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"testing"
 	"time"
@@ -61,6 +62,57 @@ func TestProbeWithoutACall(t *testing.T) {
 		s.pace.putOff(createScope, uuid.New(), time.Second, time.Minute) // others wait
 		if err := s.Advance(t.Context(), c.ID); err == nil || handedBack != 1 {
 			t.Errorf("%s: got %v, and the probe was handed back %d times, want once", name, err, handedBack)
+		}
+	}
+}
+
+// passing is a store that counts the probes that are passed on.
+type passing struct {
+	probing
+	passed *int
+}
+
+func (p passing) PassProbe(context.Context, Lease, Phone, time.Duration) error {
+	*p.passed++
+	return nil
+}
+
+// failing is a Twilio that answers the first call with an error.
+type failing struct {
+	unasked
+	err error
+}
+
+func (f failing) ConversationsOf(context.Context, Phone, Phone) ([]Membership, error) {
+	return nil, f.err
+}
+
+// Only a call tells that something may be wrong with the one who probes, and that the
+// next may fare better. While Twilio is down for everybody, no probe wanders from one to
+// the next.
+func TestProbeIsPassedOnAfterACall(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		err  TwilioError
+		pass bool
+	}{
+		"an error of the server":   {TwilioError{Status: 500}, true},
+		"no answer":                {TwilioError{}, true},
+		"it alone is to wait":      {TwilioError{RetryAfter: time.Minute, Alone: true}, true},
+		"nobody is to call Twilio": {TwilioError{RetryAfter: time.Second}, false},
+	} {
+		c := Conversation{ID: uuid.New(), State: Pending, Paused: "not registered"}
+		handedBack, passed, want := 0, 0, 0
+		if tt.pass {
+			want = 1
+		}
+		tt.err.Err = errors.New("it is down")
+		s := New(passing{probing{waiting{}, c, &handedBack}, &passed}, failing{err: &tt.err}, Options{}, time.Now, slog.New(slog.DiscardHandler))
+		if err := s.Advance(t.Context(), c.ID); err == nil || handedBack != 1 || passed != want {
+			t.Errorf("%s: got %v; the probe was handed back %d times and passed on %d times, want 1 and %d", name, err, handedBack, passed, want)
+		}
+		if leaves := s.vain.until(c.ID).After(time.Now()); leaves != tt.pass {
+			t.Errorf("%s: it leaves the next probes to others: %t, want %t", name, leaves, tt.pass)
 		}
 	}
 }

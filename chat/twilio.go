@@ -107,6 +107,10 @@ func (e *TwilioError) Error() string {
 // Unwrap returns the cause.
 func (e *TwilioError) Unwrap() error { return e.Err }
 
+// heldBack reports whether our client made no call, for nobody is to call Twilio now.
+// It says nothing of what the call would have been about.
+func (e *TwilioError) heldBack() bool { return e.Status == 0 && e.RetryAfter > 0 && !e.Alone }
+
 // Class is what the error calls for.
 func (e *TwilioError) Class() ErrorClass {
 	switch {
