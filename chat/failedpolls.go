@@ -21,25 +21,38 @@ const (
 // failedPolls counts for each conversation how often in a row this replica has polled
 // it in vain. That it forgets at a restart only means to ask sooner.
 type failedPolls struct {
-	mu    sync.Mutex
-	times map[uuid.UUID]int
+	mu     sync.Mutex
+	own    map[uuid.UUID]int // before the latest poll that went well, of any conversation
+	latest map[uuid.UUID]int // since then: they may turn out to be nobody's own
 }
 
 // again counts one more failure and returns how many there are.
 func (f *failedPolls) again(conversation uuid.UUID) int {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.times == nil || len(f.times) >= mostFailedPolls {
-		f.times = map[uuid.UUID]int{}
+	if f.own == nil || len(f.own)+len(f.latest) >= mostFailedPolls {
+		f.own, f.latest = map[uuid.UUID]int{}, map[uuid.UUID]int{}
 	}
-	f.times[conversation]++
-	return f.times[conversation]
+	f.latest[conversation]++
+	return f.own[conversation] + f.latest[conversation]
 }
 
-func (f *failedPolls) forget(conversation uuid.UUID) {
+// wentWell forgets the failures of a conversation; what others met was their own.
+func (f *failedPolls) wentWell(conversation uuid.UUID) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	delete(f.times, conversation)
+	for other, times := range f.latest {
+		f.own[other] += times
+	}
+	clear(f.latest)
+	delete(f.own, conversation)
+}
+
+// excuse forgets the latest failures: they led to where nobody is to call Twilio.
+func (f *failedPolls) excuse() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	clear(f.latest)
 }
 
 // pollWait is how long one waits that was polled in vain so many times in a row; usual
@@ -54,11 +67,18 @@ func (s *Service) pollWait(times int, usual time.Duration) time.Duration {
 
 // pollAgain ends a poll that failed because of cause; what was found before that
 // counts. It returns an error if nobody is to call now: when Twilio is down, the client
-// says so after a few.
+// says so after a few. Then this one was not even asked about, and however long that
+// lasts, its next poll is not to be late for it.
 func (s *Service) pollAgain(ctx context.Context, done PollDone, cause error) error {
-	done.Next = s.pollWait(s.failedPolls.again(done.ConversationID), done.Next)
 	var te *TwilioError
 	waits := errors.As(cause, &te) && te.RetryAfter > 0
+	times := 1
+	if waits && te.heldBack() {
+		s.failedPolls.excuse()
+	} else {
+		times = s.failedPolls.again(done.ConversationID)
+	}
+	done.Next = s.pollWait(times, done.Next)
 	if waits {
 		done.Next = max(done.Next, te.RetryAfter)
 	}

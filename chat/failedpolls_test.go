@@ -110,6 +110,40 @@ func TestFailedPollIsPassedBy(t *testing.T) {
 	}
 }
 
+// In an outage no poll is put off as if something were wrong with the conversation,
+// neither one that the client lets nobody make, nor those that failed until it did so.
+// What else had failed before goes on counting.
+func TestOutageIsNobodysOwn(t *testing.T) {
+	t.Parallel()
+	now := time.Now()
+	r := &round{wrong: map[ConversationSID]error{}, done: map[ConversationSID]time.Duration{}}
+	s := New(r, r, Options{ReconcileEvery: 10 * time.Minute}, func() time.Time { return now }, slog.New(slog.DiscardHandler))
+	due := map[ConversationSID]Poll{}
+	for _, sid := range []ConversationSID{"dead", "asked", "held"} {
+		due[sid] = Poll{ConversationID: uuid.New(), SID: sid, LastActivity: now, DueAt: now, MappingCheckedAt: now}
+	}
+	poll := func(sid ConversationSID, want time.Duration, wrong error) {
+		t.Helper()
+		r.wrong[sid] = wrong
+		_, _ = s.poll(t.Context(), due[sid])
+		if got := r.done[sid]; got < want || got > want*5/4+time.Second {
+			t.Errorf("%q is polled again after %v, want about %v", sid, got, want)
+		}
+	}
+	down, held := &TwilioError{Status: 503}, &TwilioError{RetryAfter: time.Second, Err: errors.New("twilio does not answer")}
+	poll("dead", pollHold, down)
+	poll("dead", 2*pollHold, down)
+	poll("asked", 10*time.Minute, nil)
+	for range 10 {
+		poll("asked", pollHold, down)
+		poll("held", pollHold, held)
+	}
+	poll("dead", 4*pollHold, down)
+	poll("held", 10*time.Minute, nil)
+	poll("asked", pollHold, down)
+	poll("asked", 2*pollHold, down)
+}
+
 // What fails again and again is tried ever more rarely, until it went well.
 func TestFailedPollWaitsLonger(t *testing.T) {
 	t.Parallel()

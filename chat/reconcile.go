@@ -126,7 +126,7 @@ func (s *Service) poll(ctx context.Context, p Poll) (asked bool, err error) {
 	var te *TwilioError
 	switch {
 	case err == nil:
-		s.failedPolls.forget(p.ConversationID)
+		s.failedPolls.wentWell(p.ConversationID)
 	case isGone(err) && errors.As(err, &te):
 		if err := s.serviceStands(ctx, te); err != nil {
 			return false, err
