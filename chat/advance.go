@@ -40,7 +40,10 @@ func (s *Service) Advance(ctx context.Context, conversation uuid.UUID) error {
 	}
 	for {
 		c, err := s.store.Load(ctx, lease)
-		before := c
+		if err == nil {
+			err = s.admit(ctx, &c)
+		}
+		before := c // what was decided is nothing that Twilio did
 		if err == nil {
 			err = s.step(ctx, &c)
 		}
@@ -62,12 +65,12 @@ func (s *Service) Advance(ctx context.Context, conversation uuid.UUID) error {
 	}
 }
 
-// step does everything that can be done now, in this order: nobody is texted
-// before their sign-up is decided and before Twilio was asked what they have said, if
-// that is due, and nothing is answered past a hole. An answer that has to wait keeps
+// step does everything that can be done now for a conversation whose sign-ups are
+// decided, in this order: nobody is texted before Twilio was asked what they have said,
+// if that is due, and nothing is answered past a hole. An answer that has to wait keeps
 // nothing else from being sent.
 func (s *Service) step(ctx context.Context, c *Conversation) error {
-	for _, do := range []func(context.Context, *Conversation) error{s.admit, s.provision, s.listen} {
+	for _, do := range []func(context.Context, *Conversation) error{s.provision, s.listen} {
 		if err := do(ctx, c); err != nil {
 			return err
 		}

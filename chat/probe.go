@@ -31,7 +31,7 @@ func (s *Service) probed(ctx context.Context, c *Conversation, err, outcome erro
 	}
 	var waits Snooze
 	met := errors.As(outcome, &waits) && waits.Why == justPaused
-	if met && class != SenderError {
+	if class == OperatorError || met && class != SenderError { // also if the pause could not be written
 		return nil
 	}
 	if progress || class != "" && class != Transient {

@@ -116,3 +116,62 @@ func TestProbeIsPassedOnAfterACall(t *testing.T) {
 		}
 	}
 }
+
+// resuming is a store that counts how often the account's pause is ended.
+type resuming struct {
+	passing
+	admission Admission
+	resumed   *int
+}
+
+func (r resuming) Admission(context.Context, Conversation) (Admission, error) {
+	return r.admission, nil
+}
+func (resuming) Decide(context.Context, Lease, []Decision, bool) error { return nil }
+
+func (resuming) FailConversation(context.Context, Lease, int, string) error { return nil }
+func (resuming) Finish(context.Context, Lease, time.Duration) (bool, error) { return true, nil }
+
+func (r resuming) ResumeAccount(context.Context, Phone) (string, error) {
+	*r.resumed++
+	return "", nil
+}
+
+// Pause fails, as when the database has gone.
+func (resuming) Pause(context.Context, string, int, string, time.Time) (bool, error) {
+	return false, ErrUnavailable
+}
+
+// The account's pause ends by Twilio's word alone: not because a failed number has signed
+// up again and counts as new, and not by the operator's error itself, if only the pause
+// cannot be written once more.
+func TestProbeEndsNoPauseByItself(t *testing.T) {
+	t.Parallel()
+	again := Admission{Undecided: []UndecidedSignup{{ID: uuid.New(), At: time.Now()}}}
+	for name, tt := range map[string]struct {
+		state      State
+		admission  Admission
+		err        TwilioError
+		busy       bool // the rate of creating is used up
+		handedBack int
+		resumed    int
+	}{
+		"a failed number waits for its turn":  {Failed, again, TwilioError{}, true, 1, 0},
+		"a failed number has no answer":       {Failed, again, TwilioError{}, false, 1, 0},
+		"a failed number is refused":          {Failed, again, TwilioError{Status: 400, Code: 50407}, false, 0, 1},
+		"the credentials are still not valid": {Pending, Admission{Wanted: true}, TwilioError{Status: 401, Code: 20003}, false, 0, 0},
+	} {
+		c := Conversation{ID: uuid.New(), Phone: "+14155550142", Sender: "+15005550006", State: tt.state, Paused: "suspended", AccountPaused: true}
+		handedBack, passed, resumed := 0, 0, 0
+		rows := resuming{passing{probing{waiting{}, c, &handedBack}, &passed}, tt.admission, &resumed}
+		tt.err.Err = errors.New("refused")
+		s := New(rows, failing{err: &tt.err}, Options{Regions: []string{"*"}, CreateEvery: time.Second}, time.Now, slog.New(slog.DiscardHandler))
+		if tt.busy {
+			s.pace.putOff(createScope, uuid.New(), time.Second, time.Minute)
+		}
+		err := s.Advance(t.Context(), c.ID)
+		if handedBack != tt.handedBack || resumed != tt.resumed {
+			t.Errorf("%s: got %v; the probe was handed back %d times and ended the pause %d times, want %d and %d", name, err, handedBack, resumed, tt.handedBack, tt.resumed)
+		}
+	}
+}
