@@ -175,3 +175,33 @@ func TestProbeEndsNoPauseByItself(t *testing.T) {
 		}
 	}
 }
+
+// unrecorded is a store that takes a text and loses Twilio's answer to it.
+type unrecorded struct{ probing }
+
+func (unrecorded) BeginSend(context.Context, Lease, uuid.UUID, Gate) (Verdict, error) {
+	return Verdict{}, nil
+}
+
+func (unrecorded) RecordSent(context.Context, ConversationSID, RemoteMessage) (Result, error) {
+	return Result{}, ErrUnavailable
+}
+
+// taking is a Twilio that takes every text.
+type taking struct{ unasked }
+
+func (taking) CreateMessage(context.Context, ConversationSID, Outgoing) (RemoteMessage, error) {
+	return RemoteMessage{}, nil
+}
+
+// A text that has left was the probe, also where that could not be written down: a
+// sender that is not fit does not send one more at once.
+func TestProbeOfATextThatHasLeft(t *testing.T) {
+	t.Parallel()
+	handedBack := 0
+	c := Conversation{ID: uuid.New(), State: Active, SID: "CH", Decided: true, HeardAt: time.Now(), Paused: "not registered"}
+	s := New(unrecorded{probing{waiting{}, c, &handedBack}}, taking{}, Options{}, time.Now, slog.New(slog.DiscardHandler))
+	if err := s.Advance(t.Context(), c.ID); !errors.Is(err, ErrUnavailable) || handedBack != 0 {
+		t.Errorf("got %v, and the probe was handed back %d times, want never", err, handedBack)
+	}
+}

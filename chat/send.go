@@ -187,6 +187,7 @@ func (s *Service) sendOne(ctx context.Context, c *Conversation, m Outgoing) erro
 	}
 	recorded, err := s.store.RecordSent(ctx, c.SID, sent)
 	if err != nil {
+		c.Probing = false // the text that probes has left; a later one ends the pause
 		return err
 	}
 	LogPaused(ctx, s.log, recorded)
