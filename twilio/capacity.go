@@ -46,15 +46,19 @@ type capacity struct {
 	changed chan struct{} // closed and replaced when a slot may have come free
 	cap     float64       // calls at once
 	inUse   int
+	entered slot                 // the latest call's
 	failed  int                  // in a row, as far as they count
 	about   map[string]int       // of them those about one thing
 	pause   time.Duration        // of the present break, 0 when there is none
 	until   time.Time            // no calls before
 	why     error                // of until
-	probing bool                 // one call is out to see whether the break is over
+	probing slot                 // of the call that is out to see whether the break is over, 0 if none is
 	probed  map[string]time.Time // until when what has probed in vain in this break is not to probe again
 	rests   map[string]rest      // of what had Twilio ask to wait
 }
+
+// slot is the right of one call, by their order.
+type slot uint64
 
 func newCapacity(now func() time.Time) *capacity {
 	return &capacity{now: now, changed: make(chan struct{}), cap: mostCalls, about: map[string]int{}, probed: map[string]time.Time{}, rests: map[string]rest{}}
@@ -62,42 +66,53 @@ func newCapacity(now func() time.Time) *capacity {
 
 // enter waits for a slot. While a break or Twilio's own request to wait lasts,
 // it returns at once with how long that is still to be.
-func (c *capacity) enter(ctx context.Context) (wait time.Duration, err error) {
+func (c *capacity) enter(ctx context.Context) (s slot, wait time.Duration, err error) {
 	for {
 		c.mu.Lock()
 		now := c.now()
 		switch {
 		case now.Before(c.until):
 			wait, err = c.until.Sub(now), c.why
-		case c.pause > 0 && (c.probing || now.Before(c.probed[chat.Concern(ctx)])):
+		case c.pause > 0 && (c.probing != 0 || now.Before(c.probed[chat.Concern(ctx)])):
 			wait, err = shortestBreak, errBreak
 		case now.Before(c.rests[chat.Concern(ctx)].until):
 			wait, err = c.rests[chat.Concern(ctx)].until.Sub(now), errRest
 		case c.inUse < int(c.cap):
 			c.inUse++
-			c.probing = c.pause > 0
+			c.entered++
+			s = c.entered
+			if c.pause > 0 {
+				c.probing = s
+			}
 			c.mu.Unlock()
-			return 0, nil
+			return s, 0, nil
 		}
 		changed := c.changed
 		c.mu.Unlock()
 		if err != nil {
-			return wait, err
+			return 0, wait, err
 		}
 		select {
 		case <-changed:
 		case <-ctx.Done():
-			return 0, ctx.Err()
+			return 0, 0, ctx.Err()
 		}
 	}
 }
 
 // giveBack gives the slot of a call back that was not made after all.
-func (c *capacity) giveBack() {
+func (c *capacity) giveBack(s slot) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.probing = false
+	c.toldNothing(s)
 	c.free()
+}
+
+// toldNothing lets another call probe if s did. The lock is held.
+func (c *capacity) toldNothing(s slot) {
+	if s == c.probing {
+		c.probing = 0
+	}
 }
 
 // free makes room for one more call. The lock is held.
@@ -108,17 +123,17 @@ func (c *capacity) free() {
 }
 
 // leave gives the slot back; te is how the call ended, nil for well.
-func (c *capacity) leave(ctx context.Context, te *chat.TwilioError) {
+func (c *capacity) leave(ctx context.Context, s slot, te *chat.TwilioError) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	defer c.free()
 	switch {
 	case te != nil && te.Status == 0 && ctx.Err() != nil:
-		c.probing = false // the caller gave up or ran out of time: nothing is known
+		c.toldNothing(s) // the caller gave up or ran out of time
 	case te != nil && (te.Status == 0 || te.Status >= http.StatusInternalServerError):
-		c.fail(chat.Concern(ctx))
+		c.fail(s, chat.Concern(ctx))
 	default:
-		c.failed, c.pause, c.probing = 0, 0, false
+		c.failed, c.pause, c.probing = 0, 0, 0
 		clear(c.about)
 		clear(c.probed)
 		if te == nil {
@@ -133,22 +148,27 @@ func (c *capacity) leave(ctx context.Context, te *chat.TwilioError) {
 	}
 }
 
-// fail counts a call that had no answer, and begins or prolongs a break.
-func (c *capacity) fail(about string) {
+// fail counts a call that had no answer, and begins or prolongs a break. In one only
+// the probe counts: any other began before it.
+func (c *capacity) fail(s slot, about string) {
+	probes := s == c.probing
+	if c.pause > 0 && !probes {
+		return
+	}
 	if about == "" || c.about[about] < brokenEach {
 		c.failed++
 	}
 	if about != "" {
 		c.about[about]++
 	}
-	if c.failed < brokenAfter && !c.probing {
+	if c.failed < brokenAfter && !probes {
 		return
 	}
 	c.pause = min(max(2*c.pause, shortestBreak), longestBreak)
-	if c.probing && about != "" {
+	if probes && about != "" {
 		c.probed[about] = c.now().Add(c.pause + probedFor)
 	}
-	c.failed, c.probing = 0, false
+	c.failed, c.probing = 0, 0
 	clear(c.about)
 	c.hold(c.now().Add(c.pause), errBreak)
 }

@@ -55,10 +55,11 @@ func (c *capacity) endsAbout(t *testing.T, what string, te *chat.TwilioError) {
 	if what != "" {
 		ctx = chat.Concerning(ctx, about(what))
 	}
-	if wait, err := c.enter(ctx); err != nil {
+	s, wait, err := c.enter(ctx)
+	if err != nil {
 		t.Fatalf("the call about %q must wait %v: %v", what, wait, err)
 	}
-	c.leave(ctx, te)
+	c.leave(ctx, s, te)
 }
 
 func TestBreak(t *testing.T) {
@@ -71,33 +72,34 @@ func TestBreak(t *testing.T) {
 	for range brokenAfter {
 		c.ends(t, unanswered)
 	}
-	wait, err := c.enter(t.Context())
+	_, wait, err := c.enter(t.Context())
 	if !errors.Is(err, errBreak) || wait != shortestBreak {
 		t.Fatalf("after %d failures: %v, %v; want a break of %v", brokenAfter, wait, err, shortestBreak)
 	}
 
 	clock.advance(shortestBreak)
-	if _, err := c.enter(t.Context()); err != nil {
+	probe, _, err := c.enter(t.Context())
+	if err != nil {
 		t.Fatalf("no probe: %v", err)
 	}
-	if _, err := c.enter(t.Context()); !errors.Is(err, errBreak) {
+	if _, _, err := c.enter(t.Context()); !errors.Is(err, errBreak) {
 		t.Fatalf("a second call beside the probe: %v", err)
 	}
-	c.leave(t.Context(), unanswered)
-	if wait, err := c.enter(t.Context()); !errors.Is(err, errBreak) || wait != 2*shortestBreak {
+	c.leave(t.Context(), probe, unanswered)
+	if _, wait, err := c.enter(t.Context()); !errors.Is(err, errBreak) || wait != 2*shortestBreak {
 		t.Fatalf("after a failed probe: %v, %v; want a break twice as long", wait, err)
 	}
 	for range 10 {
 		clock.advance(longestBreak)
 		c.ends(t, unanswered)
 	}
-	if wait, _ := c.enter(t.Context()); wait != longestBreak {
+	if _, wait, _ := c.enter(t.Context()); wait != longestBreak {
 		t.Fatalf("the break grew to %v, want %v", wait, longestBreak)
 	}
 	clock.advance(longestBreak)
 	c.ends(t, nil)
 	for range mostCalls {
-		if _, err := c.enter(t.Context()); err != nil {
+		if _, _, err := c.enter(t.Context()); err != nil {
 			t.Fatalf("after the probe went well: %v", err)
 		}
 	}
@@ -116,14 +118,14 @@ func TestBreakForEverything(t *testing.T) {
 			c.endsAbout(t, what, unanswered)
 		}
 	}
-	if _, err := c.enter(t.Context()); !errors.Is(err, errBreak) {
+	if _, _, err := c.enter(t.Context()); !errors.Is(err, errBreak) {
 		t.Fatalf("with four that fail: got %v, want a break", err)
 	}
 	clock.advance(shortestBreak)
 	c.endsAbout(t, "dead", unanswered)
 	clock.advance(2 * shortestBreak)
 	dead := chat.Concerning(t.Context(), about("dead"))
-	if wait, err := c.enter(dead); !errors.Is(err, errBreak) || wait <= 0 {
+	if _, wait, err := c.enter(dead); !errors.Is(err, errBreak) || wait <= 0 {
 		t.Fatalf("it may probe again: %v, %v", wait, err)
 	}
 	clock.advance(probedFor)
@@ -133,12 +135,58 @@ func TestBreakForEverything(t *testing.T) {
 	c.endsAbout(t, "dead", unanswered)
 }
 
+// What is out when a break begins, and fails during it, is not taken for the probe:
+// neither the break nor what that call was about is the worse for it, and no second call
+// goes out beside the probe.
+func TestOnlyTheProbeProbes(t *testing.T) {
+	t.Parallel()
+	gaveUp, cancel := context.WithCancel(t.Context())
+	cancel()
+	for name, end := range map[string]func(*capacity, context.Context, slot){
+		"no answer":          func(c *capacity, ctx context.Context, s slot) { c.leave(ctx, s, unanswered) },
+		"the caller gave up": func(c *capacity, _ context.Context, s slot) { c.leave(gaveUp, s, &chat.TwilioError{}) },
+		"it was not made":    func(c *capacity, _ context.Context, s slot) { c.giveBack(s) },
+	} {
+		c, clock := newTestCapacity()
+		early := chat.Concerning(t.Context(), about("early"))
+		enter := func(ctx context.Context) slot {
+			t.Helper()
+			s, _, err := c.enter(ctx)
+			if err != nil {
+				t.Fatalf("%s: %v", name, err)
+			}
+			return s
+		}
+		var before []slot
+		for range brokenAfter {
+			before = append(before, enter(early))
+		}
+		for range brokenAfter {
+			c.ends(t, unanswered)
+		}
+		clock.advance(shortestBreak)
+		probe := enter(t.Context())
+		for _, s := range before {
+			end(c, early, s)
+		}
+		if _, wait, err := c.enter(t.Context()); !errors.Is(err, errBreak) || wait != shortestBreak {
+			t.Errorf("%s: beside the probe: %v, %v; want to be told to wait %v", name, wait, err, shortestBreak)
+		}
+		c.leave(t.Context(), probe, unanswered)
+		if _, wait, err := c.enter(t.Context()); !errors.Is(err, errBreak) || wait != 2*shortestBreak {
+			t.Errorf("%s: after the first probe: %v, %v; want a break of %v", name, wait, err, 2*shortestBreak)
+		}
+		clock.advance(2 * shortestBreak)
+		c.leave(early, enter(early), nil)
+	}
+}
+
 func TestRetryAfterHoldsEverything(t *testing.T) {
 	t.Parallel()
 	c, clock := newTestCapacity()
 	c.ends(t, &chat.TwilioError{Status: 429, Code: tooManyCalls, RetryAfter: 30 * time.Second})
 	clock.advance(10 * time.Second)
-	if wait, err := c.enter(t.Context()); !errors.Is(err, errHeld) || wait != 20*time.Second {
+	if _, wait, err := c.enter(t.Context()); !errors.Is(err, errHeld) || wait != 20*time.Second {
 		t.Fatalf("within the window: %v, %v; want 20s", wait, err)
 	}
 	clock.advance(20 * time.Second)
@@ -154,15 +202,17 @@ func TestCapFallsAndGrows(t *testing.T) {
 	if c.cap != mostCalls/8 {
 		t.Fatalf("after three 20429 the cap is %v, want %v", c.cap, mostCalls/8)
 	}
+	var s slot
 	for range mostCalls / 8 {
-		if _, err := c.enter(t.Context()); err != nil {
+		var err error
+		if s, _, err = c.enter(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	entered := make(chan error, 1)
 	go func() {
-		_, err := c.enter(ctx)
+		_, _, err := c.enter(ctx)
 		entered <- err
 	}()
 	select {
@@ -170,16 +220,16 @@ func TestCapFallsAndGrows(t *testing.T) {
 		t.Fatalf("one call too many went out: %v", err)
 	default:
 	}
-	c.leave(t.Context(), nil)
+	c.leave(t.Context(), s, nil)
 	if err := <-entered; err != nil {
 		t.Fatal(err)
 	}
 	cancel()
-	if _, err := c.enter(ctx); !errors.Is(err, context.Canceled) {
+	if _, _, err := c.enter(ctx); !errors.Is(err, context.Canceled) {
 		t.Fatalf("a caller that gave up: %v", err)
 	}
 	for range 10_000 {
-		c.leave(t.Context(), nil)
+		c.leave(t.Context(), s, nil)
 		c.inUse++
 	}
 	if c.cap != mostCalls {

@@ -227,13 +227,14 @@ func (c *Client) call(ctx context.Context, op string, write bool, do func(*conve
 	if err := chat.Spend(ctx); err != nil {
 		return fmt.Errorf("twilio: %s: wait for the budget: %w", op, err)
 	}
-	if !reserved(ctx) {
-		if err := c.enter(ctx, op); err != nil {
+	s, ok := reserved(ctx)
+	if !ok {
+		if s, err = c.enter(ctx, op); err != nil {
 			return err
 		}
 	}
 	start := time.Now()
-	status, te := c.exchange(ctx, op, write, do)
+	status, te := c.exchange(ctx, s, op, write, do)
 	took := time.Since(start)
 	attrs := []slog.Attr{slog.String("op", op), slog.Int("status", status), slog.Duration("duration", took)}
 	if te == nil {
@@ -257,8 +258,8 @@ const longHold = time.Minute
 
 // exchange makes the request of a call and learns from how it went, so that no
 // other call begins that its answer forbids.
-func (c *Client) exchange(ctx context.Context, op string, write bool, do func(*conversations.ApiService) error) (status int, te *chat.TwilioError) {
-	defer func() { c.capacity.leave(ctx, te) }() // with the caller's context: the call's own is over by then
+func (c *Client) exchange(ctx context.Context, s slot, op string, write bool, do func(*conversations.ApiService) error) (status int, te *chat.TwilioError) {
+	defer func() { c.capacity.leave(ctx, s, te) }() // with the caller's context: the call's own is over by then
 	limited, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
 	x := newExchange(limited, c)
@@ -270,44 +271,51 @@ func (c *Client) exchange(ctx context.Context, op string, write bool, do func(*c
 
 // enter waits until a call may begin. It returns an error at once if that is
 // farther away than a slot of the capacity.
-func (c *Client) enter(ctx context.Context, op string) error {
-	wait, err := c.capacity.enter(ctx)
+func (c *Client) enter(ctx context.Context, op string) (slot, error) {
+	s, wait, err := c.capacity.enter(ctx)
 	if err != nil {
-		return &chat.TwilioError{Op: op, RetryAfter: wait, Alone: errors.Is(err, errRest), Err: err}
+		return 0, &chat.TwilioError{Op: op, RetryAfter: wait, Alone: errors.Is(err, errRest), Err: err}
 	}
 	wait, err = c.hold.wait(ctx)
 	if err == nil && wait <= 0 {
-		return nil
+		return s, nil
 	}
-	c.capacity.giveBack()
+	c.capacity.giveBack(s)
 	if err != nil {
-		return fmt.Errorf("twilio: %s: ask how long to wait: %w", op, err)
+		return 0, fmt.Errorf("twilio: %s: ask how long to wait: %w", op, err)
 	}
-	return &chat.TwilioError{Op: op, RetryAfter: wait, Err: errHeld}
+	return 0, &chat.TwilioError{Op: op, RetryAfter: wait, Err: errHeld}
 }
 
 // reservation is the right to make one call.
-type reservation struct{ used atomic.Bool }
+type reservation struct {
+	slot slot
+	used atomic.Bool
+}
 
 type reservationKey struct{}
 
 // reserved takes the right to a call that ctx may bring along.
-func reserved(ctx context.Context) bool {
+func reserved(ctx context.Context) (s slot, ok bool) {
 	r, ok := ctx.Value(reservationKey{}).(*reservation)
-	return ok && !r.used.Swap(true)
+	if !ok || r.used.Swap(true) {
+		return 0, false
+	}
+	return r.slot, true
 }
 
 // Reserve waits, as a call does, until one may begin, and returns a context with
 // which the next call begins at once. release gives the right back; after that
 // call it does nothing.
 func (c *Client) Reserve(ctx context.Context) (_ context.Context, release func(), err error) {
-	if err := c.enter(ctx, "wait for a call"); err != nil {
+	s, err := c.enter(ctx, "wait for a call")
+	if err != nil {
 		return nil, nil, err
 	}
-	r := new(reservation)
+	r := &reservation{slot: s}
 	release = func() {
 		if !r.used.Swap(true) {
-			c.capacity.giveBack()
+			c.capacity.giveBack(s)
 		}
 	}
 	return context.WithValue(ctx, reservationKey{}, r), release, nil

@@ -14,9 +14,9 @@ var busy = &chat.TwilioError{Op: "test", Status: 429, Code: 50063, RetryAfter: 1
 // restOf is how long calls about what must wait, longer than everybody.
 func (c *capacity) restOf(t *testing.T, what string) time.Duration {
 	t.Helper()
-	wait, err := c.enter(chat.Concerning(t.Context(), about(what)))
+	s, wait, err := c.enter(chat.Concerning(t.Context(), about(what)))
 	if err == nil {
-		c.giveBack()
+		c.giveBack(s)
 		return 0
 	}
 	if !errors.Is(err, errRest) {
@@ -32,7 +32,7 @@ func TestRest(t *testing.T) {
 	c, clock := newTestCapacity()
 	for i, want := range []time.Duration{10 * time.Second, 40 * time.Second, 160 * time.Second, 160 * time.Second} {
 		c.endsAbout(t, "dead", busy)
-		if wait, err := c.enter(chat.Concerning(t.Context(), about("dead"))); !errors.Is(err, errHeld) || wait != busy.RetryAfter {
+		if _, wait, err := c.enter(chat.Concerning(t.Context(), about("dead"))); !errors.Is(err, errHeld) || wait != busy.RetryAfter {
 			t.Fatalf("hold %d: %v, %v; want everybody to wait first", i, wait, err)
 		}
 		clock.advance(busy.RetryAfter)
