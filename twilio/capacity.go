@@ -3,6 +3,7 @@ package twilio
 import (
 	"context"
 	"errors"
+	"maps"
 	"math"
 	"net/http"
 	"sync"
@@ -165,8 +166,9 @@ func (c *capacity) fail(s slot, about string) {
 		return
 	}
 	c.pause = min(max(2*c.pause, shortestBreak), longestBreak)
-	if probes && about != "" {
-		c.probed[about] = c.now().Add(c.pause + probedFor)
+	if now := c.now(); probes && about != "" {
+		maps.DeleteFunc(c.probed, func(_ string, until time.Time) bool { return until.Before(now) })
+		c.probed[about] = now.Add(c.pause + probedFor)
 	}
 	c.failed, c.probing = 0, 0
 	clear(c.about)

@@ -3,6 +3,7 @@ package twilio
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"sync"
@@ -178,6 +179,24 @@ func TestOnlyTheProbeProbes(t *testing.T) {
 		}
 		clock.advance(2 * shortestBreak)
 		c.leave(early, enter(early), nil)
+	}
+}
+
+// However long an outage is and however many probe in it, only those are remembered
+// that are not to probe again yet.
+func TestProbesInVainAreForgotten(t *testing.T) {
+	t.Parallel()
+	c, clock := newTestCapacity()
+	for range brokenAfter {
+		c.ends(t, unanswered)
+	}
+	const most = int((longestBreak+probedFor)/longestBreak) + 1
+	for i := range 100 {
+		clock.advance(longestBreak)
+		c.endsAbout(t, fmt.Sprint(i), unanswered)
+		if len(c.probed) > most {
+			t.Fatalf("after %d probes %d are remembered, want %d at the most", i+1, len(c.probed), most)
+		}
 	}
 }
 
