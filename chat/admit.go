@@ -87,7 +87,9 @@ func (s *Service) admit(ctx context.Context, c *Conversation) error {
 // just signed up is told nothing because they are in it: webhooks that would have
 // told of its end may be lost. One that has ended is an error as of any call in
 // it; a vanished participant makes it pending. While the account is paused nothing can
-// be asked, and the decision waits for the probe: once it stands, nobody looks again.
+// be asked, and the decision waits for the probe: once it stands, nobody looks again. An
+// answer ends such a pause only where no call was taken: credentials that may read are
+// perhaps still not to write.
 // What is wrong with the sender alone keeps nobody from asking.
 func (s *Service) alive(ctx context.Context, c *Conversation) error {
 	if c.SID == "" || c.State != Active && c.State != Pending {
@@ -105,8 +107,10 @@ func (s *Service) alive(ctx context.Context, c *Conversation) error {
 	if err != nil {
 		return err
 	}
-	if err := s.answered(ctx, c); err != nil { // there may be nothing else to call for
-		return err
+	if c.CredentialsRefused { // an answer ends that; there may be nothing else to call for
+		if err := s.answered(ctx, c); err != nil {
+			return err
+		}
 	}
 	if rc.State == string(Closed) {
 		return &TwilioError{Op: "fetch conversation", Code: 50377, Err: errClosed}

@@ -105,12 +105,14 @@ type Conversation struct {
 	HeardAt, EverywhereAt time.Time
 	// Paused says why nothing may be sent, "" when it may; PausedUntil is
 	// when one call may probe, and Probing marks the worker that does.
-	// AccountPaused: not only the sender is, so that no call is made.
-	Paused        string
-	AccountPaused bool
-	PausedUntil   time.Time
-	Probing       bool
-	Sent          int // texts this worker got to Twilio
+	// AccountPaused: not only the sender is, so that no call is made;
+	// CredentialsRefused: that is because Twilio took no call at all.
+	Paused             string
+	AccountPaused      bool
+	CredentialsRefused bool
+	PausedUntil        time.Time
+	Probing            bool
+	Sent               int // texts this worker got to Twilio
 
 	LoadedAt time.Time // by the database's clock
 	Lease    Lease

@@ -47,6 +47,9 @@ const (
 	recipientAdvice = "nothing to do: the number cannot be texted from this sender"
 )
 
+// CodeCredentials is Twilio's word for credentials that are good for no call.
+const CodeCredentials = 20003
+
 // codes is the one table of what each code calls for.
 var codes = map[int]Code{
 	20001: {Bug, "unknown parameter", reportAdvice},

@@ -205,3 +205,43 @@ func TestProbeOfATextThatHasLeft(t *testing.T) {
 		t.Errorf("got %v, and the probe was handed back %d times, want never", err, handedBack)
 	}
 }
+
+// reading is a Twilio that answers what only reads.
+type reading struct{ unasked }
+
+func (reading) FetchConversation(context.Context, string) (RemoteConversation, error) {
+	return RemoteConversation{SID: "CH", State: "active"}, nil
+}
+
+func (reading) Participants(context.Context, ConversationSID) ([]RemoteParticipant, error) {
+	return []RemoteParticipant{{SID: "MB"}}, nil
+}
+
+// silent is a store in which no text waits.
+type silent struct{ resuming }
+
+func (silent) Unsent(context.Context, Conversation) ([]Outgoing, error) { return nil, nil }
+
+// Who signs up once more while the account is paused has Twilio asked whether their
+// conversation stands. That this is answered shows that the credentials are valid, but not
+// that what was forbidden to them no longer is: such a pause waits for who does it.
+func TestProbeThatOnlyReads(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct{ credentials bool }{
+		"the credentials were refused": {true},
+		"creating was forbidden":       {false},
+	} {
+		c := Conversation{
+			ID: uuid.New(), Phone: "+14155550142", Sender: "+15005550006", SID: "CH", ParticipantSID: "MB", State: Active, HeardAt: time.Now(),
+			Paused: "why", AccountPaused: true, CredentialsRefused: tt.credentials,
+		}
+		joins := Admission{Admitted: true, Welcomed: true, Undecided: []UndecidedSignup{{ID: uuid.New(), At: time.Now()}}}
+		handedBack, passed, resumed := 0, 0, 0
+		rows := resuming{passing{probing{waiting{}, c, &handedBack}, &passed}, joins, &resumed}
+		s := New(silent{rows}, reading{}, Options{Regions: []string{"*"}}, time.Now, slog.New(slog.DiscardHandler))
+		err := s.Advance(t.Context(), c.ID)
+		if ended := resumed > 0; err != nil || ended != tt.credentials || ended == (handedBack > 0) {
+			t.Errorf("%s: got %v; the pause was ended %d times, and the probe handed back %d times", name, err, resumed, handedBack)
+		}
+	}
+}

@@ -45,20 +45,20 @@ func (s *Store) Load(ctx context.Context, lease chat.Lease) (chat.Conversation, 
 			coalesce(c.conversation_sid, ''), coalesce(c.participant_sid, ''), c.state, c.adopted,
 			c.create_attempted_at IS NOT NULL, coalesce(c.failed_at, 'epoch'), c.handler,
 			c.reply_from_index, c.answered_through_index, c.gaps_checked_through, c.heard_at, c.work_seq,
-			coalesce(p.reason, ''), coalesce(p.account, false), coalesce(p.probe_at, 'epoch'), ` + decided + `, now()
+			coalesce(p.reason, ''), coalesce(p.account, false), coalesce(p.credentials, false), coalesce(p.probe_at, 'epoch'), ` + decided + `, now()
 		FROM conversations c
 		JOIN customers k ON k.id = c.customer_id
 		LEFT JOIN LATERAL (
-			SELECT reason, probe_at, bool_or(scope = $3) OVER () AS account
+			SELECT reason, probe_at, bool_or(scope = $3) OVER () AS account, bool_or(scope = $3 AND code = $4) OVER () AS credentials
 			FROM pauses WHERE scope IN ($3, c.sender) AND ended_at IS NULL ORDER BY probe_at DESC LIMIT 1) p ON true
 		WHERE c.id = $1 AND c.lease_token = $2`
 	c := chat.Conversation{ID: lease.ConversationID, Lease: lease}
-	err := s.pool.QueryRow(ctx, q, lease.ConversationID, lease.Token, chat.AccountScope).Scan(
+	err := s.pool.QueryRow(ctx, q, lease.ConversationID, lease.Token, chat.AccountScope, chat.CodeCredentials).Scan(
 		&c.CustomerID, &c.Phone, &c.Sender, &c.UniqueName,
 		&c.SID, &c.ParticipantSID, &c.State, &c.Adopted,
 		&c.CreateAttempted, &c.FailedAt, &c.Handler,
 		&c.ReplyFrom, &c.AnsweredThrough, &c.GapsChecked, &c.HeardAt, &c.Lease.WorkSeq,
-		&c.Paused, &c.AccountPaused, &c.PausedUntil, &c.Decided, &c.LoadedAt)
+		&c.Paused, &c.AccountPaused, &c.CredentialsRefused, &c.PausedUntil, &c.Decided, &c.LoadedAt)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return c, fmt.Errorf("load: %w", chat.ErrLeaseLost)
 	}

@@ -34,3 +34,33 @@ func TestPassProbeAddsNoJobs(t *testing.T) {
 		t.Errorf("%d jobs were added; pulled forward (-want +got):\n%s", len(f.jobs), diff)
 	}
 }
+
+// Whoever loads a conversation learns what its pauses allow: of the account's also whether
+// it was the credentials.
+func TestLoadTellsThePause(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	ctx := t.Context()
+	_, lease := f.conversation(ann)
+	check := func(name string, account, credentials bool) {
+		t.Helper()
+		c, err := f.Load(ctx, lease)
+		must(t, err)
+		if c.Paused == "" || c.AccountPaused != account || c.CredentialsRefused != credentials {
+			t.Errorf("%s: paused because %q, the account %t, the credentials %t; want %t and %t", name, c.Paused, c.AccountPaused, c.CredentialsRefused, account, credentials)
+		}
+	}
+	pause := func(scope string, code int, probe time.Duration) {
+		t.Helper()
+		_, err := f.Pause(ctx, scope, code, "why", time.Now().Add(probe))
+		must(t, err)
+	}
+	pause(string(sender), 30034, time.Hour)
+	check("the sender", false, false)
+	pause(chat.AccountScope, 20403, time.Minute)
+	check("the account, forbidden", true, false)
+	_, err := f.ResumeAccount(ctx, sender)
+	must(t, err)
+	pause(chat.AccountScope, chat.CodeCredentials, time.Minute)
+	check("the account, credentials", true, true)
+}
