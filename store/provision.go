@@ -83,6 +83,7 @@ func (s *Store) Activate(ctx context.Context, lease chat.Lease, j chat.Joining) 
 	err = s.tx(ctx, "activate", func(tx pgx.Tx) error {
 		var b pgx.Batch
 		queueLockSIDs(&b, []chat.ConversationSID{j.SID})
+		queueLockRefusing(&b, lease.ConversationID)
 		queueFence(&b, lease, new(int64))
 		const q = `/* store.Activate */
 			WITH active AS (
@@ -115,6 +116,17 @@ func (s *Store) Activate(ctx context.Context, lease chat.Lease, j chat.Joining) 
 		return a.countLate(ctx, a.rows[j.SID], *late)
 	})
 	return active, err
+}
+
+// queueLockRefusing locks the person of a conversation if a receipt says that they have
+// opted out: who obeys it (obeyReceipts) needs that lock, and has the row by then. Where
+// there is none, which is nearly always, nobody is waited for.
+func queueLockRefusing(b *pgx.Batch, conversation uuid.UUID) {
+	const q = `/* store.lockRefusing */
+		SELECT FROM customers WHERE id = (SELECT customer_id FROM conversations WHERE id = $1)
+			AND EXISTS (SELECT FROM messages m JOIN receipts r USING (message_sid) WHERE m.conversation_id = $1 AND r.error_code = $2)
+		FOR NO KEY UPDATE`
+	b.Queue(q, conversation, optedOutCode)
 }
 
 // FailConversation ends the attempts: the conversation's sign-ups become failed,

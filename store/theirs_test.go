@@ -1,6 +1,7 @@
 package store_test
 
 import (
+	"context"
 	"slices"
 	"strings"
 	"testing"
@@ -179,6 +180,57 @@ func TestReceiptsBeforeTheirParticipant(t *testing.T) {
 	if got := f.delivery(); got != "undelivered 21610 1" {
 		t.Errorf("the text is %q, want undelivered and one opt-out", got)
 	}
+}
+
+// Recording a participant takes its locks in the order of everybody else, the person
+// before the conversation, and the person only where a refusal is to be obeyed.
+func TestParticipantRecordedWhileThePersonIsLocked(t *testing.T) {
+	t.Parallel()
+	for name, refused := range map[string]bool{"with a refusal": true, "without": false} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			f := newFixture(t)
+			id := f.live(ann, ch1, mb1)
+			lease := f.lease(id)
+			f.apply(f.text(ch1, "", "bot", 0, "hi"), f.receiptOf(mb2, 0, chat.Delivered, 0))
+			if refused {
+				f.apply(f.receiptOf(mb2, 0, chat.Undelivered, 21610))
+			}
+			f.apply(f.event(chat.PolledParticipantRemoved(ch1, mb1, time.Now())))
+			ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+			defer cancel()
+			tx, err := f.db.Begin(t.Context())
+			must(t, err)
+			defer func() { _ = tx.Rollback(context.WithoutCancel(t.Context())) }()
+			_, err = tx.Exec(t.Context(), `SELECT FROM customers WHERE phone = $1 FOR NO KEY UPDATE`, ann)
+			must(t, err)
+			done := make(chan error, 1)
+			go func() {
+				_, err := f.Activate(ctx, lease, chat.Joining{SID: ch1, Participant: mb2, Since: time.Now()})
+				done <- err
+			}()
+			if refused {
+				f.somebodyWaits()
+				_, err = tx.Exec(t.Context(), `SELECT FROM conversations WHERE id = $1 FOR NO KEY UPDATE NOWAIT`, id)
+				if err != nil {
+					t.Errorf("who waits for the person has the conversation: %v", err)
+				}
+				must(t, tx.Rollback(t.Context()))
+			}
+			must(t, <-done) // without a refusal, the person is locked still
+		})
+	}
+}
+
+// somebodyWaits returns when somebody waits for a lock.
+func (f *fixture) somebodyWaits() {
+	f.t.Helper()
+	for end := time.Now().Add(10 * time.Second); time.Now().Before(end); time.Sleep(time.Millisecond) {
+		if one[bool](f, `SELECT EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock')`) {
+			return
+		}
+	}
+	f.t.Fatal("nobody waits for a lock")
 }
 
 // standing is whether each of two people is opted out.
