@@ -29,7 +29,7 @@ func (s *Store) ApplyEvents(ctx context.Context, events []chat.Event) ([]chat.Re
 		}
 		return []chat.Result{result}, nil
 	}
-	results, errs := s.applyOrSplit(ctx, usualPatience, events)
+	results, errs := s.applyOrSplit(ctx, usualPatience, stuckPatience, events)
 	if i := slices.IndexFunc(errs, func(err error) bool { return err != nil }); i >= 0 {
 		return results[:i], errs[i]
 	}
@@ -37,25 +37,26 @@ func (s *Store) ApplyEvents(ctx context.Context, events []chat.Event) ([]chat.Re
 }
 
 // applyBatch applies events that others wait with.
-func (s *Store) applyBatch(ctx context.Context, events []chat.Event) ([]chat.Result, []error) {
-	return s.applyOrSplit(ctx, batchPatience, events)
+func (s *Store) applyBatch(ctx context.Context, patience time.Duration, events []chat.Event) ([]chat.Result, []error) {
+	return s.applyOrSplit(ctx, patience, briefPatience, events)
 }
 
-// applyOrSplit applies the events in one transaction, or else one by one.
-func (s *Store) applyOrSplit(ctx context.Context, patience time.Duration, events []chat.Event) ([]chat.Result, []error) {
-	results, err := s.applyTogether(ctx, patience, events)
+// applyOrSplit applies the events in one transaction, or else one by one, with the
+// patience of either.
+func (s *Store) applyOrSplit(ctx context.Context, together, alone time.Duration, events []chat.Event) ([]chat.Result, []error) {
+	results, err := s.applyTogether(ctx, together, events)
 	switch {
 	case err == nil:
 		return results, nil
 	case len(events) == 1 && locked(err):
 		return nil, []error{err}
 	}
-	return s.applyApart(ctx, events)
+	return s.applyApart(ctx, alone, events)
 }
 
 // applyApart applies each event alone.
-func (s *Store) applyApart(ctx context.Context, events []chat.Event) ([]chat.Result, []error) {
-	return oneByOne(events, subjectOf, func(e chat.Event) (chat.Result, error) { return s.applyAlone(ctx, e) })
+func (s *Store) applyApart(ctx context.Context, patience time.Duration, events []chat.Event) ([]chat.Result, []error) {
+	return oneByOne(events, subjectOf, func(e chat.Event) (chat.Result, error) { return s.applyAlone(ctx, patience, e) })
 }
 
 // subjectOf is whose lock the event needs: the conversation's, or without one the
@@ -65,10 +66,10 @@ func subjectOf(e chat.Event) string {
 }
 
 // applyAlone applies one event, or keeps it with its error.
-func (s *Store) applyAlone(ctx context.Context, e chat.Event) (chat.Result, error) {
-	results, err := s.applyTogether(ctx, alonePatience, []chat.Event{e})
+func (s *Store) applyAlone(ctx context.Context, patience time.Duration, e chat.Event) (chat.Result, error) {
+	results, err := s.applyTogether(ctx, patience, []chat.Event{e})
 	if refused(err) {
-		results, err = s.storeRefused(ctx, e, err)
+		results, err = s.storeRefused(ctx, patience, e, err)
 	}
 	if err != nil {
 		if !errors.Is(err, chat.ErrUnavailable) {
@@ -110,9 +111,9 @@ func sidsOf(events []chat.Event) []chat.ConversationSID {
 const notApplied = "could not be applied: "
 
 // storeRefused keeps an event that the database will not have applied.
-func (s *Store) storeRefused(ctx context.Context, e chat.Event, cause error) ([]chat.Result, error) {
+func (s *Store) storeRefused(ctx context.Context, patience time.Duration, e chat.Event, cause error) ([]chat.Result, error) {
 	e.Problem = notApplied + reasonOf(cause)
-	return s.applyTogether(ctx, alonePatience, []chat.Event{e})
+	return s.applyTogether(ctx, patience, []chat.Event{e})
 }
 
 // refused reports whether the database will never have what it was given, such

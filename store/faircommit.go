@@ -3,7 +3,6 @@ package store
 import (
 	"context"
 	"errors"
-	"sync"
 	"time"
 
 	"textme/chat"
@@ -11,45 +10,48 @@ import (
 
 // What is committed together waits together for the locks of all that it is about.
 // Our own transactions hold locks for a few round trips to the database, so a batch
-// need not wait for longer than that, and what is tried alone afterwards even less:
-// others wait behind it.
+// need not wait for longer than that, and even less where it is known that a process
+// hangs: who waits behind one batch and then in the next must be answered in time all
+// the same. When a batch has waited, its items are tried alone, and what is locked has
+// its turn among the stuck: the others do not wait for it again. The stuck share their
+// patience, for what is free again waits there behind what is not.
 const (
 	batchPatience = time.Second
-	alonePatience = 200 * time.Millisecond
+	hangPatience  = 300 * time.Millisecond
+	briefPatience = 10 * time.Millisecond
+	stuckPatience = 200 * time.Millisecond
 )
 
-// fairCommit is a group commit where a subject that somebody keeps locked, such as a
-// process that hangs, keeps nothing waiting but what is about it. That is tried again,
-// apart from the rest, for as long as a lock is waited for elsewhere.
-type fairCommit[T, R any] struct {
-	subject func(T) string // what the item may have to wait for
-	all     groupCommit[T, R]
-	stuck   groupCommit[T, R]
+// commitWithin commits items and waits for no lock longer than patience. It returns
+// what groupCommit.apply does.
+type commitWithin[T, R any] func(ctx context.Context, patience time.Duration, items []T) ([]R, []error)
 
-	mu      sync.Mutex
-	waiting map[string]int // by subject: how many items are with the stuck
+// fairCommit is a group commit where subjects that somebody keeps locked, such as a
+// process that hangs in a batch of its own, keep nothing waiting but what is about
+// them. That is tried again, apart from the rest, for as long as a lock is waited for
+// elsewhere.
+type fairCommit[T, R any] struct {
+	subject         func(T) string // what the item may have to wait for
+	together, apart commitWithin[T, R]
+	all, stuck      groupCommit[T, R]
+	locks           stuckLocks
 }
 
 // newFairCommit makes one that commits items together, and what is stuck apart.
-func newFairCommit[T, R any](subject func(T) string, together, apart func(context.Context, []T) ([]R, []error)) *fairCommit[T, R] {
-	return &fairCommit[T, R]{
-		subject: subject,
-		all:     groupCommit[T, R]{committers: committers, apply: together},
-		stuck:   groupCommit[T, R]{committers: 1, apply: apart},
-		waiting: map[string]int{},
-	}
+func newFairCommit[T, R any](subject func(T) string, together, apart commitWithin[T, R]) *fairCommit[T, R] {
+	f := &fairCommit[T, R]{subject: subject, together: together, apart: apart}
+	f.all = groupCommit[T, R]{committers: committers, apply: f.commitAll}
+	f.stuck = groupCommit[T, R]{committers: 1, apply: f.commitStuck}
+	return f
 }
 
 // do is groupCommit.do.
 func (f *fairCommit[T, R]) do(ctx context.Context, item T) (R, error) {
-	subject := f.subject(item)
-	if !f.isStuck(subject) {
+	if !f.locks.stuck(f.subject(item)) {
 		if result, err := f.all.do(ctx, item); !locked(err) {
 			return result, err
 		}
 	}
-	f.count(subject, 1)
-	defer f.count(subject, -1)
 	for end := time.Now().Add(lockTimeout); ; {
 		if result, err := f.stuck.do(ctx, item); !locked(err) || time.Now().After(end) {
 			return result, err
@@ -57,19 +59,35 @@ func (f *fairCommit[T, R]) do(ctx context.Context, item T) (R, error) {
 	}
 }
 
-// isStuck reports whether something about the subject is stuck just now.
-func (f *fairCommit[T, R]) isStuck(subject string) bool {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	return f.waiting[subject] > 0
+// commitAll commits a batch together.
+func (f *fairCommit[T, R]) commitAll(ctx context.Context, items []T) ([]R, []error) {
+	patience := batchPatience
+	if f.locks.hang() {
+		patience = hangPatience
+	}
+	results, errs := f.together(ctx, patience, items)
+	f.locks.note(f.subjects(items), errs, patience == batchPatience)
+	return results, errs
 }
 
-func (f *fairCommit[T, R]) count(subject string, n int) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if f.waiting[subject] += n; f.waiting[subject] == 0 {
-		delete(f.waiting, subject)
+// commitStuck tries what is stuck.
+func (f *fairCommit[T, R]) commitStuck(ctx context.Context, items []T) ([]R, []error) {
+	subjects := f.subjects(items)
+	different := map[string]bool{}
+	for _, subject := range subjects {
+		different[subject] = true
 	}
+	results, errs := f.apart(ctx, max(briefPatience, stuckPatience/time.Duration(len(different))), items)
+	f.locks.note(subjects, errs, true)
+	return results, errs
+}
+
+func (f *fairCommit[T, R]) subjects(items []T) []string {
+	subjects := make([]string, len(items))
+	for i, item := range items {
+		subjects[i] = f.subject(item)
+	}
+	return subjects
 }
 
 // oneByOne commits each item alone, where one has spoiled it for the others. A

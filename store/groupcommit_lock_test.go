@@ -10,12 +10,14 @@ import (
 	"textme/chat"
 )
 
-// crowd is how many come to each of two subjects at once.
-const crowd = 16
+// crowd is how many come at once about what is locked, and how many about what is not.
+// Were each of so many locks waited for after the other, as long as a single one is,
+// the batch would not end in time.
+const crowd = 32
 
-// besideLock brings what is about a locked subject together with what is about
-// another one. All of the other must be taken while the lock is held, and none of the
-// locked one; what waits for it when it is free again must be taken, too.
+// besideLock brings what is about a locked subject, or several, together with what is
+// about another one. All of the other must be taken while the lock is held, and none of
+// the locked one; what waits for it when it is free again must be taken, too.
 func (f *fixture) besideLock(lock string, subject any, held, free func(ctx context.Context, n int) error) {
 	f.t.Helper()
 	tx, err := f.db.Begin(f.t.Context())
@@ -73,6 +75,29 @@ func TestLockedConversationKeepsNobodyElseWaiting(t *testing.T) {
 	}
 }
 
+// A process that hangs in a batch has as many conversations locked as that is about.
+func TestManyLockedConversationsKeepNobodyElseWaiting(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	f.live(bob, ch2, mb2)
+	var held []chat.ConversationSID
+	for n := range crowd {
+		held = append(held, chat.ConversationSID(fmt.Sprintf("CH%032x", n)))
+	}
+	f.besideLock(`SELECT pg_advisory_xact_lock(hashtextextended(sid, 0)) FROM unnest($1::text[]) AS sid`, held,
+		func(ctx context.Context, n int) error {
+			_, err := f.ApplyEvents(ctx, []chat.Event{f.text(held[n%crowd], mb1, ann, n, "to a locked one")})
+			return err
+		},
+		func(ctx context.Context, n int) error {
+			_, err := f.ApplyEvents(ctx, []chat.Event{f.text(ch2, mb2, bob, 100+n, "to another")})
+			return err
+		})
+	if n := one[int](f, `SELECT count(*) FROM messages WHERE body = 'to another'`); n != crowd {
+		t.Errorf("%d texts of another conversation, want %d", n, crowd)
+	}
+}
+
 // A STOP waits for its person alone.
 func TestLockedPersonKeepsNoStopWaiting(t *testing.T) {
 	t.Parallel()
@@ -104,5 +129,30 @@ func TestLockedPersonKeepsNobodyElseWaiting(t *testing.T) {
 		sign(func(n int) chat.Phone { return chat.Phone(fmt.Sprintf("+1415555%04d", 1000+n)) }))
 	if n := one[int](f, `SELECT count(DISTINCT customer_id) FROM signups`); n != 1+crowd {
 		t.Errorf("%d people have signed up, want %d", n, 1+crowd)
+	}
+}
+
+// A process that hangs in a batch has as many people locked as were in it.
+func TestManyLockedPeopleKeepNobodyElseWaiting(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	phone := func(n int) chat.Phone { return chat.Phone(fmt.Sprintf("+1415555%04d", 1000+n)) }
+	var held []chat.Phone
+	for n := range crowd {
+		held = append(held, phone(n))
+		_, err := f.RecordSignup(t.Context(), f.signup(held[n]))
+		must(t, err)
+	}
+	f.besideLock(`SELECT FROM customers WHERE phone = ANY($1) FOR NO KEY UPDATE`, held,
+		func(ctx context.Context, n int) error {
+			_, err := f.RecordSignup(ctx, f.signup(held[n%crowd]))
+			return err
+		},
+		func(ctx context.Context, n int) error {
+			_, err := f.RecordSignup(ctx, f.signup(phone(crowd+n)))
+			return err
+		})
+	if n := one[int](f, `SELECT count(DISTINCT customer_id) FROM signups`); n != crowd+crowd {
+		t.Errorf("%d people have signed up, want %d", n, crowd+crowd)
 	}
 }

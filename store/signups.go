@@ -22,31 +22,31 @@ func (s *Store) RecordSignup(ctx context.Context, signup chat.Signup) (chat.Reco
 
 // recordOrSplit records the sign-ups in one transaction. If one spoils it for
 // the others, they are recorded one by one.
-func (s *Store) recordOrSplit(ctx context.Context, signups []chat.Signup) ([]chat.Recorded, []error) {
-	results, err := s.recordTogether(ctx, batchPatience, signups)
+func (s *Store) recordOrSplit(ctx context.Context, patience time.Duration, signups []chat.Signup) ([]chat.Recorded, []error) {
+	results, err := s.recordTogether(ctx, patience, signups)
 	switch {
 	case err == nil:
 		return results, nil
 	case len(signups) == 1 && constraint(err) != dedupeConstraint:
 		return nil, []error{err}
 	}
-	return s.recordApart(ctx, signups)
+	return s.recordApart(ctx, briefPatience, signups)
 }
 
 // recordApart records each sign-up alone.
-func (s *Store) recordApart(ctx context.Context, signups []chat.Signup) ([]chat.Recorded, []error) {
-	return oneByOne(signups, personOf, func(signup chat.Signup) (chat.Recorded, error) { return s.recordAlone(ctx, signup) })
+func (s *Store) recordApart(ctx context.Context, patience time.Duration, signups []chat.Signup) ([]chat.Recorded, []error) {
+	return oneByOne(signups, personOf, func(signup chat.Signup) (chat.Recorded, error) { return s.recordAlone(ctx, patience, signup) })
 }
 
 // personOf is whose lock the sign-up needs.
 func personOf(signup chat.Signup) string { return string(signup.Phone) }
 
 // recordAlone records one sign-up.
-func (s *Store) recordAlone(ctx context.Context, signup chat.Signup) (chat.Recorded, error) {
+func (s *Store) recordAlone(ctx context.Context, patience time.Duration, signup chat.Signup) (chat.Recorded, error) {
 	alone := []chat.Signup{signup}
-	results, err := s.recordTogether(ctx, alonePatience, alone)
+	results, err := s.recordTogether(ctx, patience, alone)
 	if constraint(err) == dedupeConstraint { // a racing twin was faster: now it is found
-		results, err = s.recordTogether(ctx, alonePatience, alone)
+		results, err = s.recordTogether(ctx, patience, alone)
 	}
 	if err != nil {
 		return chat.Recorded{}, err

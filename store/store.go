@@ -68,6 +68,10 @@ func New(pool *pgxpool.Pool, keys *chat.Keyring, queue Queue, decode Decode) *St
 // lockTimeout is how long a lock is waited for where nobody else waits meanwhile.
 const lockTimeout = 3 * time.Second
 
+// hangTimeout is how long a transaction may do nothing, and keep its locks, before
+// Postgres ends it.
+const hangTimeout = 10 * time.Second
+
 // Open makes a pool of at most conns connections for the database at dsn. A
 // statement may take 5 s and a lock 3 s: a request never hangs on the database
 // for longer than its caller waits. Where the role may say so, Postgres keeps what
@@ -82,7 +86,7 @@ func Open(ctx context.Context, dsn string, conns int) (*pgxpool.Pool, error) {
 		"application_name":                    "textme",
 		"statement_timeout":                   "5s",
 		"lock_timeout":                        lockTimeout.String(),
-		"idle_in_transaction_session_timeout": "10s",
+		"idle_in_transaction_session_timeout": hangTimeout.String(),
 	} {
 		if _, set := config.ConnConfig.RuntimeParams[name]; !set {
 			config.ConnConfig.RuntimeParams[name] = value
