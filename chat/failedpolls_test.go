@@ -48,6 +48,8 @@ func (r *round) MessagesAfter(ctx context.Context, sid ConversationSID, _ int) (
 	return nil, r.wrong[sid]
 }
 
+func (*round) ResumeCredentials(context.Context) (bool, error) { return false, nil }
+
 func (*round) Undelivered(context.Context, uuid.UUID, int) ([]MessageSID, error) { return nil, nil }
 
 func (r *round) FinishPoll(_ context.Context, done PollDone) error {

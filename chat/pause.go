@@ -25,6 +25,8 @@ type pauseStore interface {
 	Resume(ctx context.Context, sender Phone) (still string, err error)
 	// ResumeAccount does as Resume for the account's pause alone.
 	ResumeAccount(ctx context.Context, sender Phone) (still string, err error)
+	// ResumeCredentials ends the account's pause if that is for CodeCredentials.
+	ResumeCredentials(ctx context.Context) (ended bool, err error)
 }
 
 // AccountScope is the pause of everything.
@@ -72,8 +74,11 @@ func (s *Service) blocked(ctx context.Context, c *Conversation) error {
 	return nil
 }
 
-// sendingPaused is the one alert of a pause.
-const sendingPaused = "sending paused"
+// sendingPaused is the one alert of a pause, sendingResumed its end.
+const (
+	sendingPaused  = "sending paused"
+	sendingResumed = "sending resumed"
+)
 
 // LogPaused alerts operators if an event has just paused a sender.
 func LogPaused(ctx context.Context, log *slog.Logger, r Result) {
@@ -109,7 +114,7 @@ func (s *Service) resumed(ctx context.Context, c *Conversation, still string, er
 	}
 	c.Probing, c.Paused, c.AccountPaused = still != "", still, false
 	if still == "" {
-		s.log.InfoContext(ctx, "sending resumed", "conversation_id", c.ID)
+		s.log.InfoContext(ctx, sendingResumed, "conversation_id", c.ID)
 	}
 	return nil
 }

@@ -84,8 +84,10 @@ func (s *Service) Reconcile(ctx context.Context) error {
 		return nil
 	}
 	err := s.reconcile(Budgeted(ctx, s.afford))
-	var snooze Snooze
-	if errors.As(err, &snooze) {
+	if te := (*TwilioError)(nil); errors.As(err, &te) && te.Code == CodeCredentials {
+		err = s.pause(ctx, AccountScope, te) // in a quiet hour nobody else would notice
+	}
+	if snooze := (Snooze{}); errors.As(err, &snooze) {
 		s.log.InfoContext(ctx, "reconcile waits", "after", snooze.After, "why", snooze.Why)
 		return nil
 	}
@@ -127,6 +129,9 @@ func (s *Service) poll(ctx context.Context, p Poll) (asked bool, err error) {
 	switch {
 	case err == nil:
 		s.failedPolls.wentWell(p.ConversationID)
+		if err := s.credentialsWork(ctx); err != nil {
+			return false, err
+		}
 	case isGone(err) && errors.As(err, &te):
 		if err := s.serviceStands(ctx, te); err != nil {
 			return false, err
@@ -144,6 +149,16 @@ func (s *Service) poll(ctx context.Context, p Poll) (asked bool, err error) {
 		return false, s.pollAgain(ctx, done, err)
 	}
 	return true, s.store.FinishPoll(ctx, done)
+}
+
+// credentialsWork ends the account's pause if Twilio took no call at all: it has just
+// taken one.
+func (s *Service) credentialsWork(ctx context.Context) error {
+	ended, err := s.store.ResumeCredentials(ctx)
+	if ended {
+		s.log.InfoContext(ctx, sendingResumed)
+	}
+	return err
 }
 
 // mappingDue reports whether the mapping is to be checked in this poll: at most

@@ -78,6 +78,18 @@ func (s *Store) ResumeAccount(ctx context.Context, sender chat.Phone) (still str
 	return s.resume(ctx, sender, chat.AccountScope)
 }
 
+// ResumeCredentials ends the account's pause if that is for chat.CodeCredentials.
+func (s *Store) ResumeCredentials(ctx context.Context) (ended bool, err error) {
+	const q = `/* store.ResumeCredentials */
+		UPDATE pauses SET ended_at = now() WHERE scope = $1 AND code = $2 AND ended_at IS NULL AND NOT by_receipt`
+	err = s.tx(ctx, "resume credentials", func(tx pgx.Tx) error {
+		tag, err := tx.Exec(ctx, q, chat.AccountScope, chat.CodeCredentials)
+		ended = tag.RowsAffected() > 0
+		return err
+	})
+	return ended, err
+}
+
 func (s *Store) resume(ctx context.Context, sender chat.Phone, scopes ...string) (still string, err error) {
 	err = s.tx(ctx, "resume", func(tx pgx.Tx) error {
 		const end = `/* store.Resume */

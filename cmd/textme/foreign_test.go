@@ -25,13 +25,17 @@ func TestForeignConversationIsLookedAtOnce(t *testing.T) {
 		_, err := o.loudConsole().Post(ch, "crm", fmt.Sprintf("canary %d, says the other system", i+1))
 		must(t, err)
 	}
-	o.says(bob, "STOP")
 	o.settled()
 	if n := total(o.sim.Calls()) - calls; n != 0 {
 		t.Errorf("what else was said came to %d calls, want none", n)
 	}
 	if n := one[int](o.story, looks) - jobs; n != 0 {
 		t.Errorf("what else was said came to %d jobs, want none", n)
+	}
+	o.says(bob, "STOP") // which may be said to us
+	o.settled()
+	if n := one[int](o.story, looks) - jobs; n != 1 {
+		t.Errorf("the STOP came to %d jobs, want one look", n)
 	}
 	if n := one[int](o.story, `SELECT count(*) FROM events WHERE payload IS NOT NULL`); n != 0 {
 		t.Errorf("%d events are kept", n)

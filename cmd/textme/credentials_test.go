@@ -1,0 +1,35 @@
+package main
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+)
+
+// The credentials stop being valid in a quiet hour, in which nobody is to be texted:
+// polling tells the operator, once, and ends the pause when they are valid again.
+func TestCredentialsFailInAQuietHour(t *testing.T) {
+	t.Parallel()
+	s := newStory(t, func(env map[string]string) { env["RECONCILE_EVERY"], env["RECONCILE_RATE"] = "2s", "off" })
+	s.signsUp(ann, "Ann Canary")
+	s.gets(ann, "thanks for signing up")
+	s.settled()
+	paused := func(yes bool) func() bool {
+		return func() bool { return one[bool](s, `SELECT EXISTS (SELECT FROM pauses WHERE ended_at IS NULL)`) == yes }
+	}
+	s.sim.RevokeCredentials(true)
+	s.until("all is paused", paused(true))
+	s.signsIn()
+	if page := s.get("/admin/conversations", http.StatusOK); !strings.Contains(page, "wrong credentials") {
+		t.Errorf("the admin page does not say why nothing is sent:\n%s", page)
+	}
+	s.sim.RevokeCredentials(false)
+	s.until("sending goes on", paused(false))
+	for _, said := range []string{"sending paused", "sending resumed"} {
+		if n := strings.Count(s.out.String(), said); n != 1 {
+			t.Errorf("the log says %q %d times, want once", said, n)
+		}
+	}
+	s.says(ann, "HOURS")
+	s.gets(ann, "open Mon-Fri 9-6")
+}
