@@ -19,40 +19,35 @@ const (
 )
 
 // failedPolls counts for each conversation how often in a row this replica has polled
-// it in vain. That it forgets at a restart only means to ask sooner.
+// it in vain, while others could be. In an outage none can: nobody's next poll is to be
+// late for it. That it forgets at a restart only means to ask sooner.
 type failedPolls struct {
 	mu     sync.Mutex
-	own    map[uuid.UUID]int // before the latest poll that went well, of any conversation
-	latest map[uuid.UUID]int // since then: they may turn out to be nobody's own
+	own    map[uuid.UUID]int      // before the latest poll that went well, of any conversation
+	latest map[uuid.UUID]struct{} // who failed since then, however often
 }
 
-// again counts one more failure and returns how many there are.
+// again counts one more failure and returns how many there are, this one included, that
+// are the conversation's own.
 func (f *failedPolls) again(conversation uuid.UUID) int {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.own == nil || len(f.own)+len(f.latest) >= mostFailedPolls {
-		f.own, f.latest = map[uuid.UUID]int{}, map[uuid.UUID]int{}
+		f.own, f.latest = map[uuid.UUID]int{}, map[uuid.UUID]struct{}{}
 	}
-	f.latest[conversation]++
-	return f.own[conversation] + f.latest[conversation]
+	f.latest[conversation] = struct{}{}
+	return f.own[conversation] + 1
 }
 
 // wentWell forgets the failures of a conversation; what others met was their own.
 func (f *failedPolls) wentWell(conversation uuid.UUID) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	for other, times := range f.latest {
-		f.own[other] += times
+	for other := range f.latest {
+		f.own[other]++
 	}
 	clear(f.latest)
 	delete(f.own, conversation)
-}
-
-// excuse forgets the latest failures: they led to where nobody is to call Twilio.
-func (f *failedPolls) excuse() {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	clear(f.latest)
 }
 
 // pollWait is how long one waits that was polled in vain so many times in a row; usual
@@ -66,16 +61,13 @@ func (s *Service) pollWait(times int, usual time.Duration) time.Duration {
 }
 
 // pollAgain ends a poll that failed because of cause; what was found before that
-// counts. It returns an error if nobody is to call now: when Twilio is down, the client
-// says so after a few. Then this one was not even asked about, and however long that
-// lasts, its next poll is not to be late for it.
+// counts. It returns an error if nobody is to call now. Then this one was not even
+// asked about, which counts for nothing.
 func (s *Service) pollAgain(ctx context.Context, done PollDone, cause error) error {
 	var te *TwilioError
 	waits := errors.As(cause, &te) && te.RetryAfter > 0
 	times := 1
-	if waits && te.heldBack() {
-		s.failedPolls.excuse()
-	} else {
+	if !waits || !te.heldBack() {
 		times = s.failedPolls.again(done.ConversationID)
 	}
 	done.Next = s.pollWait(times, done.Next)

@@ -113,8 +113,8 @@ func TestFailedPollIsPassedBy(t *testing.T) {
 }
 
 // In an outage no poll is put off as if something were wrong with the conversation,
-// neither one that the client lets nobody make, nor those that failed until it did so.
-// What else had failed before goes on counting.
+// neither one that fails nor one that the client lets nobody make. What else had failed
+// before goes on counting.
 func TestOutageIsNobodysOwn(t *testing.T) {
 	t.Parallel()
 	now := time.Now()
@@ -133,24 +133,26 @@ func TestOutageIsNobodysOwn(t *testing.T) {
 		}
 	}
 	down, held := &TwilioError{Status: 503}, &TwilioError{RetryAfter: time.Second, Err: errors.New("twilio does not answer")}
-	poll("dead", pollHold, down)
-	poll("dead", 2*pollHold, down)
-	poll("asked", 10*time.Minute, nil)
+	for _, times := range []time.Duration{1, 2} {
+		poll("dead", times*pollHold, down)
+		poll("asked", 10*time.Minute, nil)
+	}
 	for range 10 {
 		poll("asked", pollHold, down)
 		poll("held", pollHold, held)
 	}
 	poll("dead", 4*pollHold, down)
 	poll("held", 10*time.Minute, nil)
-	poll("asked", pollHold, down)
 	poll("asked", 2*pollHold, down)
 }
 
-// What fails again and again is tried ever more rarely, until it went well.
+// What fails again and again, while another conversation can be polled, is tried ever
+// more rarely, until it went well.
 func TestFailedPollWaitsLonger(t *testing.T) {
 	t.Parallel()
 	now := time.Now()
 	quiet := Poll{ConversationID: uuid.New(), SID: "CH1", LastActivity: now.Add(-60 * 24 * time.Hour), DueAt: now, MappingCheckedAt: now}
+	well := Poll{ConversationID: uuid.New(), SID: "CH2", LastActivity: now, DueAt: now, MappingCheckedAt: now}
 	r := &round{wrong: map[ConversationSID]error{}, done: map[ConversationSID]time.Duration{}}
 	s := New(r, r, Options{ReconcileEvery: 10 * time.Minute}, func() time.Time { return now }, slog.New(slog.DiscardHandler))
 	for i, want := range []time.Duration{2 * time.Minute, 4 * time.Minute, 8 * time.Minute, 16 * time.Minute, 0, 2 * time.Minute} {
@@ -163,6 +165,9 @@ func TestFailedPollWaitsLonger(t *testing.T) {
 		}
 		if got := r.done["CH1"]; want > 0 && (got < want || got > want*5/4+time.Second) {
 			t.Errorf("failure %d: tried again after %v, want about %v", i, got, want)
+		}
+		if asked, err := s.poll(t.Context(), well); err != nil || !asked {
+			t.Fatalf("the other one: asked %t, %v", asked, err)
 		}
 	}
 	if got := s.pollWait(1000, 10*time.Minute); got != longestPollWait {

@@ -20,7 +20,7 @@ func TestDeadNumbersKeepNobodyFromBeingPolled(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := newStory(t, func(env map[string]string) { env["RECONCILE_EVERY"], env["RECONCILE_RATE"] = "5s", "off" })
-			const people, dead = 10, 3
+			const people, dead = 20, 12 // more in a row than have Twilio count as down
 			var phones []string
 			for i := range people {
 				phones = append(phones, fmt.Sprintf("+141555502%02d", i))
