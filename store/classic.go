@@ -130,20 +130,28 @@ func (a *applier) heard(ctx context.Context, e chat.Event, conversation chat.Con
 		if err != nil {
 			return false, err
 		}
-		for _, at := range earlier {
-			if i := slices.IndexFunc(words, isEchoOf(at)); i >= 0 {
+		for _, at := range earlier { // each was the echo of the word nearest before it
+			before := func(said time.Time) bool { return said.Before(at.Add(clocksApart)) && at.Sub(said) <= echoWithin }
+			if i := lastIndexFunc(words, before); i >= 0 {
 				words = slices.Delete(words, i, i+1)
 			}
 		}
 	}
-	return slices.ContainsFunc(words, isEchoOf(e.ReceivedAt)), nil
+	return slices.ContainsFunc(words, func(said time.Time) bool { return e.ReceivedAt.Sub(said).Abs() <= echoWithin }), nil
 }
 
-// isEchoOf tells whether a classic text that was received then may be the echo of a
-// word that was said at a time.
-func isEchoOf(received time.Time) func(said time.Time) bool {
-	return func(said time.Time) bool { return received.Sub(said).Abs() <= echoWithin }
+func lastIndexFunc(times []time.Time, is func(time.Time) bool) int {
+	for i, at := range slices.Backward(times) {
+		if is(at) {
+			return i
+		}
+	}
+	return -1
 }
+
+// clocksApart is how much later than a text came it may seem to have been said, by
+// another clock.
+const clocksApart = time.Second
 
 // classicStops is when the STOPs were received that the classic webhook brought of e's
 // pair and conversation in the time before e.
@@ -152,7 +160,7 @@ func (a *applier) classicStops(ctx context.Context, e chat.Event, conversation c
 		SELECT received_at, payload FROM events
 		WHERE conversation_sid = $1 AND conversation_sid <> '' AND type = '` + chat.ClassicMessage + `' AND payload IS NOT NULL
 			AND received_at >= $2 AND (received_at, id) < ($3, $4) ORDER BY received_at, id`
-	rows, err := a.tx.Query(ctx, q, conversation, e.ReceivedAt.Add(-echoWithin), e.ReceivedAt, e.ID)
+	rows, err := a.tx.Query(ctx, q, conversation, e.ReceivedAt.Add(-2*echoWithin), e.ReceivedAt, e.ID)
 	if err != nil {
 		return nil, err
 	}

@@ -415,6 +415,46 @@ func TestSecondStopByTheClassicWebhookAlone(t *testing.T) {
 	f.replaysToTheSame("three words")
 }
 
+// Her third STOP too, and each of the others has had its own.
+func TestThirdStopByTheClassicWebhookAlone(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	f.live(ann, ch1, mb1)
+	f.exec(`UPDATE conversations SET created_at = now() - interval '1 day'`)
+	earlier := func(by string) {
+		f.exec(`UPDATE events SET received_at = received_at - $1::interval`, by)
+		f.exec(`UPDATE opt_outs SET since = since - $1::interval, cleared_at = cleared_at - $1::interval`, by)
+	}
+	f.apply(f.ago(time.Second, 1, "STOP"), f.classic(ann, sender, 1, "STOP", ""))
+	earlier("24 s")
+	f.apply(f.ago(10*time.Second, 2, "START"), f.ago(time.Second, 3, "STOP"), f.classic(ann, sender, 3, "STOP", ""))
+	earlier("50 s")
+	f.apply(f.ago(20*time.Second, 4, "START"))
+	if one[bool](f, optedOut) {
+		t.Error("her START is not obeyed")
+	}
+	f.apply(f.classic(ann, sender, 5, "STOP", ""))
+	if !one[bool](f, optedOut) {
+		t.Error("her third STOP is not obeyed")
+	}
+}
+
+// Of her first STOP only the classic webhook tells. It is no echo of the second, which
+// she said later: the echo of that, tried again after her START, is one.
+func TestEchoOfTheSecondStop(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	f.live(ann, ch1, mb1)
+	f.exec(`UPDATE conversations SET created_at = now() - interval '1 day'`)
+	f.apply(f.classic(ann, sender, 1, "STOP", ""))
+	f.passes(12 * time.Second)
+	f.apply(f.ago(8*time.Second, 2, "STOP"), f.ago(3*time.Second, 3, "START"))
+	f.apply(f.classic(ann, sender, 2, "STOP", ""))
+	if one[bool](f, optedOut) {
+		t.Error("the echo of the second STOP counts, and START was her last word")
+	}
+}
+
 // A STOP that no conversation brings is not taken for the echo of an earlier
 // one, which a START has lifted since.
 func TestSecondClassicStop(t *testing.T) {
