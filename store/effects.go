@@ -44,7 +44,7 @@ func (a *applier) participantRemoved(ctx context.Context, row eventRow, e chat.E
 		return err
 	}
 	const q = `/* store.participantRemoved */
-		UPDATE conversations SET participant_sid = NULL, former_participants = array_append(former_participants, participant_sid),
+		UPDATE conversations SET participant_sid = NULL, former_participants = ` + withFormer + `,
 			state_at = CASE state WHEN 'closed' THEN state_at ELSE greatest(state_at, $3) END,
 			state = CASE state WHEN 'active' THEN 'pending' ELSE state END
 		WHERE id = $1 AND participant_sid = $2`

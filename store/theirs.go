@@ -23,7 +23,8 @@ const theirs = `CASE WHEN r.participant_sid IN ('', c.participant_sid) OR r.part
 
 // withFormer are a row's former participants with the one that it is about to lose, if
 // it has one.
-const withFormer = `array_remove(array_append(former_participants, participant_sid), NULL)`
+const withFormer = `CASE WHEN participant_sid IS NULL OR participant_sid = ANY(former_participants) THEN former_participants
+	ELSE array_append(former_participants, participant_sid) END`
 
 // participantTold has receipts count that came before it was known who that participant
 // of the conversation is.

@@ -2,6 +2,7 @@ package store_test
 
 import (
 	"context"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -165,6 +166,33 @@ func TestReceiptsOfAForgottenStranger(t *testing.T) {
 	f.apply(f.event(edit))
 	if got := f.delivery(); got != "delivered 0 0" {
 		t.Errorf("the text is %q, want delivered and no opt-out", got)
+	}
+}
+
+// Who was taken out before former participants were kept is found in the events.
+func TestReceiptsOfAParticipantBeforeTheMigration(t *testing.T) {
+	t.Parallel()
+	migration, err := os.ReadFile("../migrations/00014_former_participants_before.sql")
+	must(t, err)
+	_, up, _ := strings.Cut(string(migration), "-- +goose Up")
+	up, _, _ = strings.Cut(up, "-- +goose Down")
+	for name, gone := range map[string]func(*fixture) chat.Event{
+		"told":                 func(f *fixture) chat.Event { return f.participant(chat.ParticipantRemoved, mb1, ann) },
+		"told without address": func(f *fixture) chat.Event { return f.participant(chat.ParticipantRemoved, mb1, "") },
+		"found":                func(f *fixture) chat.Event { return f.event(chat.PolledParticipantRemoved(ch1, mb1, time.Now())) },
+	} {
+		f := newFixture(t)
+		lease := f.lease(f.live(ann, ch1, mb1))
+		f.apply(f.text(ch1, "", "bot", 0, "hi"), f.participant(chat.ParticipantRemoved, mb3, bob), gone(f))
+		f.activate(lease, ch1, mb2)
+		f.exec(`UPDATE conversations SET former_participants = '{}'`)
+		f.exec(up)
+		f.apply(f.receiptOf(mb3, 0, chat.FailedSend, 21610))
+		f.apply(f.receiptOf(mb1, 0, chat.Undelivered, 21610))
+		const want = "undelivered 21610 1"
+		if got := one[string](f, `SELECT concat_ws(' ', status, error_code, (SELECT count(*) FROM opt_outs)) FROM messages WHERE index = 0`); got != want {
+			t.Errorf("%s: the text is %q, want %q", name, got, want)
+		}
 	}
 }
 
