@@ -65,8 +65,9 @@ func (f *fairCommit[T, R]) commitAll(ctx context.Context, items []T) ([]R, []err
 	if f.locks.hang() {
 		patience = hangPatience
 	}
+	begun := time.Now()
 	results, errs := f.together(ctx, patience, items)
-	f.locks.note(f.subjects(items), errs, patience == batchPatience)
+	f.locks.note(f.subjects(items), errs, time.Since(begun) >= batchPatience)
 	return results, errs
 }
 
@@ -77,8 +78,9 @@ func (f *fairCommit[T, R]) commitStuck(ctx context.Context, items []T) ([]R, []e
 	for _, subject := range subjects {
 		different[subject] = true
 	}
-	results, errs := f.apart(ctx, max(briefPatience, stuckPatience/time.Duration(len(different))), items)
-	f.locks.note(subjects, errs, true)
+	patience := max(briefPatience, stuckPatience/time.Duration(len(different)))
+	results, errs := f.apart(ctx, patience, items)
+	f.locks.note(subjects, errs, patience == stuckPatience)
 	return results, errs
 }
 

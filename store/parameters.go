@@ -22,12 +22,14 @@ func hideParameters(ctx context.Context, conn *pgconn.PgConn) error {
 	return conn.Exec(ctx, q).Close()
 }
 
-// ParametersLogged reports whether Postgres is set to log statements, slow ones or all
-// of a kind, with their parameters, which our role may not turn off.
+// ParametersLogged reports whether Postgres is set to log statements, slow ones, all of
+// a kind or some, with their parameters, which our role may not turn off.
 func (s *Store) ParametersLogged(ctx context.Context) (logged bool, err error) {
 	const q = `/* store.ParametersLogged */
 		SELECT coalesce(current_setting('log_parameter_max_length', true), '-1') <> '0'
-			AND (current_setting('log_min_duration_statement') <> '-1' OR current_setting('log_statement') IN ('mod', 'all'))`
+			AND (current_setting('log_min_duration_statement') <> '-1' OR current_setting('log_statement') IN ('mod', 'all')
+				OR coalesce(current_setting('log_min_duration_sample', true), '-1') <> '-1'
+				OR coalesce(current_setting('log_transaction_sample_rate', true), '0') <> '0')`
 	err = s.pool.QueryRow(ctx, q).Scan(&logged)
 	return logged, translate("parameters logged", err)
 }

@@ -27,6 +27,8 @@ func TestParametersLogged(t *testing.T) {
 		{"no statement is logged", map[string]string{"role": "pg_monitor"}, false},
 		{"slow ones are", map[string]string{"log_min_duration_statement": "1h", "role": "pg_monitor"}, true},
 		{"writing ones are", map[string]string{"log_statement": "mod", "role": "pg_monitor"}, true},
+		{"some are", map[string]string{"log_transaction_sample_rate": "0.1", "role": "pg_monitor"}, true},
+		{"some slow ones are", map[string]string{"log_min_duration_sample": "1h", "role": "pg_monitor"}, true},
 		{"without their parameters", map[string]string{"log_min_duration_statement": "1h", "log_parameter_max_length": "0", "role": "pg_monitor"}, false},
 	} {
 		dsn, err := url.Parse(storetest.DSN(t))
