@@ -49,7 +49,7 @@ func (s *Service) Advance(ctx context.Context, conversation uuid.UUID) error {
 		}
 		ended, progress := err, c.furtherThan(before)
 		if err != nil {
-			err = s.settle(ctx, c, err, progress)
+			err = s.settle(ctx, &c, err, progress)
 		}
 		if perr := s.probed(ctx, &c, ended, err, progress); perr != nil {
 			err = errors.Join(err, perr)
@@ -134,7 +134,7 @@ func (c Conversation) furtherThan(before Conversation) bool {
 // settle turns a step's error into what it means for the conversation. Nil
 // means that it has been dealt with for good. An error after some progress is
 // no reason to back off as long as after the ones before.
-func (s *Service) settle(ctx context.Context, c Conversation, err error, progress bool) error {
+func (s *Service) settle(ctx context.Context, c *Conversation, err error, progress bool) error {
 	var te *TwilioError
 	switch {
 	case errors.Is(err, ErrLeaseLost):
@@ -148,9 +148,9 @@ func (s *Service) settle(ctx context.Context, c Conversation, err error, progres
 	}
 	switch te.Class() {
 	case RecipientError:
-		return s.fail(ctx, &c, te.Code, ExplainCode(te.Code).Meaning)
+		return s.fail(ctx, c, te.Code, ExplainCode(te.Code).Meaning)
 	case Bug:
-		return s.misunderstood(ctx, c, te)
+		return s.misunderstood(ctx, *c, te)
 	case Gone:
 		if err := s.serviceStands(ctx, te); err != nil {
 			return err
@@ -172,7 +172,7 @@ func (s *Service) settle(ctx context.Context, c Conversation, err error, progres
 		if te.Alone {
 			return te.putOff()
 		}
-		return s.inTurn(c, te.putOff())
+		return s.inTurn(*c, te.putOff())
 	}
 	return err
 }
@@ -220,8 +220,12 @@ func (s *Service) serviceStands(ctx context.Context, gone *TwilioError) error {
 }
 
 // over records what a refused call has told: the conversation is closed or
-// deleted at Twilio.
-func (s *Service) over(ctx context.Context, c Conversation, te *TwilioError) error {
+// deleted at Twilio. If that call probed, the pause ends first: the row that takes
+// over begins at once, and is not to find it.
+func (s *Service) over(ctx context.Context, c *Conversation, te *TwilioError) error {
+	if err := s.answered(ctx, c); err != nil {
+		return err
+	}
 	reason, found := closedAtTwilio, PolledClosed(c.SID, s.now())
 	if te.Class() == Gone {
 		reason, found = deletedAtTwilio, PolledRemoved(c.SID, s.now())

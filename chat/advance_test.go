@@ -49,7 +49,7 @@ func TestAloneIsNotInLine(t *testing.T) {
 	t.Parallel()
 	for _, alone := range []bool{false, true} {
 		s := New(nil, nil, Options{CreateEvery: time.Second}, time.Now, slog.New(slog.DiscardHandler))
-		err := s.settle(t.Context(), Conversation{ID: uuid.New(), State: Pending}, &TwilioError{RetryAfter: time.Hour, Alone: alone}, false)
+		err := s.settle(t.Context(), &Conversation{ID: uuid.New(), State: Pending}, &TwilioError{RetryAfter: time.Hour, Alone: alone}, false)
 		var snooze Snooze
 		if !errors.As(err, &snooze) || snooze.After < time.Hour {
 			t.Errorf("alone %t: got %v, want to wait an hour", alone, err)
@@ -66,7 +66,7 @@ func TestSettleAfterProgress(t *testing.T) {
 	t.Parallel()
 	s := New(nil, nil, Options{}, time.Now, slog.New(slog.DiscardHandler))
 	for _, progress := range []bool{false, true} {
-		err := s.settle(t.Context(), Conversation{}, fmt.Errorf("activate: %w", ErrUnavailable), progress)
+		err := s.settle(t.Context(), &Conversation{}, fmt.Errorf("activate: %w", ErrUnavailable), progress)
 		var snooze Snooze
 		if errors.As(err, &snooze) != progress || snooze.Afresh != progress {
 			t.Errorf("progress %t: got %v", progress, err)

@@ -136,9 +136,9 @@ func (s *Service) fail(ctx context.Context, c *Conversation, code int, reason st
 		if err := s.serviceStands(ctx, te); err != nil {
 			return err
 		}
-		over := *c
+		err := s.over(ctx, c, te)
 		c.State = Closed
-		return s.over(ctx, over, te)
+		return err
 	}
 	if err != nil {
 		return err
