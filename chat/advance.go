@@ -118,12 +118,12 @@ func (s *Service) giveBack(ctx context.Context, lease Lease, cause error) error 
 // reason we do not know: asking again and again would not change it. Staff see
 // it as failed and can have it tried again. In one that lives already it is
 // only the question that was wrong, and the queue asks again.
-func (s *Service) misunderstood(ctx context.Context, c Conversation, te *TwilioError) error {
+func (s *Service) misunderstood(ctx context.Context, c *Conversation, te *TwilioError) error {
 	if c.State != Pending {
 		return te
 	}
 	s.log.ErrorContext(ctx, "twilio refused a request", "conversation_id", c.ID, "err", te)
-	return s.fail(ctx, &c, te.Code, "Twilio refused a request: "+ExplainCode(te.Code).Meaning)
+	return s.fail(ctx, c, te.Code, "Twilio refused a request: "+ExplainCode(te.Code).Meaning)
 }
 
 // furtherThan reports whether something was reached at Twilio since before.
@@ -150,7 +150,7 @@ func (s *Service) settle(ctx context.Context, c *Conversation, err error, progre
 	case RecipientError:
 		return s.fail(ctx, c, te.Code, ExplainCode(te.Code).Meaning)
 	case Bug:
-		return s.misunderstood(ctx, *c, te)
+		return s.misunderstood(ctx, c, te)
 	case Gone:
 		if err := s.serviceStands(ctx, te); err != nil {
 			return err

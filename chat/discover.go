@@ -35,6 +35,9 @@ func (s *Service) discover(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := s.credentialsWork(ctx); err != nil { // nobody may be due for a poll
+		return err
+	}
 	unknown, err := s.store.FinishLook(ctx, found, through)
 	if unknown > 0 {
 		s.log.InfoContext(ctx, "found conversations that no webhook told of", "conversations", unknown)

@@ -4,7 +4,8 @@
 -- one adds none.
 
 -- +goose Up
-UPDATE conversations c SET former_participants = former.sids
+UPDATE conversations c SET former_participants = c.former_participants ||
+	ARRAY(SELECT sid FROM unnest(former.sids) AS sid WHERE sid <> ALL(c.former_participants))
 FROM (
 	SELECT e.conversation_sid, array_agg(DISTINCT e.participant_sid) AS sids
 	FROM events e JOIN conversations r USING (conversation_sid) JOIN customers k ON k.id = r.customer_id

@@ -151,7 +151,7 @@ func lastIndexFunc(times []time.Time, is func(time.Time) bool) int {
 
 // clocksApart is how much later than a text came it may seem to have been said, by
 // another clock.
-const clocksApart = time.Second
+const clocksApart = 3 * time.Second
 
 // classicStops is when the STOPs were received that the classic webhook brought of e's
 // pair and conversation in the time before e.

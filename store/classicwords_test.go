@@ -415,6 +415,22 @@ func TestSecondStopByTheClassicWebhookAlone(t *testing.T) {
 	f.replaysToTheSame("three words")
 }
 
+// Her conversation dates the first one two seconds after the classic webhook came: it
+// is the same all the same, and the second is another.
+func TestSecondStopWhenClocksDiffer(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	f.live(ann, ch1, mb1)
+	f.exec(`UPDATE conversations SET created_at = now() - interval '1 day'`)
+	f.apply(f.classic(ann, sender, 1, "STOP", ""))
+	f.passes(30 * time.Second)
+	f.apply(f.ago(28*time.Second, 1, "STOP"), f.ago(10*time.Second, 2, "START"))
+	f.apply(f.classic(ann, sender, 3, "STOP", ""))
+	if !one[bool](f, optedOut) {
+		t.Error("her second STOP is not obeyed")
+	}
+}
+
 // Her third STOP too, and each of the others has had its own.
 func TestThirdStopByTheClassicWebhookAlone(t *testing.T) {
 	t.Parallel()

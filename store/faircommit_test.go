@@ -150,12 +150,17 @@ func manyStuckKeepNobodyElseWaiting(t *testing.T) {
 		time.Sleep(25 * time.Millisecond)
 	}
 	all.Wait()
-	if n := len(f.locks.found); n > maxBatch {
+	remembered := func() int {
+		f.locks.mu.Lock()
+		defer f.locks.mu.Unlock()
+		return len(f.locks.found)
+	}
+	if n := remembered(); n > maxBatch {
 		t.Errorf("%d subjects are remembered, want no more than the %d", n, maxBatch)
 	}
 	time.Sleep(hangTimeout)
 	f.locks.note(nil, nil, false)
-	if n := len(f.locks.found); n != 0 {
+	if n := remembered(); n != 0 {
 		t.Errorf("%d subjects are remembered when nobody is locked any more", n)
 	}
 }

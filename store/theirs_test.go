@@ -11,7 +11,10 @@ import (
 	"textme/chat"
 )
 
-const mb3 = chat.ParticipantSID("MB33333333333333333333333333333333")
+const (
+	mb3 = chat.ParticipantSID("MB33333333333333333333333333333333")
+	mb4 = chat.ParticipantSID("MB44444444444444444444444444444444")
+)
 
 // receiptOf is an event for a receipt of the n-th message, about that participant.
 func (f *fixture) receiptOf(mb chat.ParticipantSID, n int, status chat.Status, code int) chat.Event {
@@ -185,8 +188,12 @@ func TestReceiptsOfAParticipantBeforeTheMigration(t *testing.T) {
 		lease := f.lease(f.live(ann, ch1, mb1))
 		f.apply(f.text(ch1, "", "bot", 0, "hi"), f.participant(chat.ParticipantRemoved, mb3, bob), gone(f))
 		f.activate(lease, ch1, mb2)
-		f.exec(`UPDATE conversations SET former_participants = '{}'`)
+		f.exec(`UPDATE conversations SET former_participants = ARRAY[$1]`, mb4) // who no event knows any more
 		f.exec(up)
+		f.exec(up)
+		if got := one[[]string](f, `SELECT former_participants FROM conversations`); !slices.Equal(got, []string{string(mb4), string(mb1)}) {
+			t.Errorf("%s: the former participants are %q", name, got)
+		}
 		f.apply(f.receiptOf(mb3, 0, chat.FailedSend, 21610))
 		f.apply(f.receiptOf(mb1, 0, chat.Undelivered, 21610))
 		const want = "undelivered 21610 1"

@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// The credentials stop being valid in a quiet hour, in which nobody is to be texted:
+// The credentials stop being valid in a quiet hour, in which nobody is to be texted or polled:
 // polling tells the operator, once, and ends the pause when they are valid again.
 func TestCredentialsFailInAQuietHour(t *testing.T) {
 	t.Parallel()
@@ -14,6 +14,8 @@ func TestCredentialsFailInAQuietHour(t *testing.T) {
 	s.signsUp(ann, "Ann Canary")
 	s.gets(ann, "thanks for signing up")
 	s.settled()
+	_, err := s.db.Exec(t.Context(), `UPDATE conversations SET last_activity_at = now() - interval '60 days', live_at = now() - interval '60 days', reconcile_at = now() + interval '2 days'`)
+	must(t, err)
 	paused := func(yes bool) func() bool {
 		return func() bool { return one[bool](s, `SELECT EXISTS (SELECT FROM pauses WHERE ended_at IS NULL)`) == yes }
 	}
