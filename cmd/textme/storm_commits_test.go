@@ -382,7 +382,7 @@ func (l *life) inTrouble() {
 	l.sim.RevokeCredentials(true)
 	l.act("HOURS")
 	l.eventually("all is paused", func() (paused bool) {
-		must(l.t, l.db.QueryRow(l.t.Context(), `SELECT EXISTS (SELECT FROM pauses)`).Scan(&paused))
+		must(l.t, l.db.QueryRow(l.t.Context(), `SELECT EXISTS (SELECT FROM pauses WHERE ended_at IS NULL)`).Scan(&paused))
 		return paused
 	})
 	l.sim.RevokeCredentials(false)

@@ -35,8 +35,8 @@ type visited struct {
 	chosen int                 // those of them that are not over
 }
 
-// triesEach is how many lives are spent on one death at a point that only some
-// deaths lead to, and those not always.
+// triesEach is how many lives are spent on one death at a point. Some deaths are
+// needed to lead to some points, and do not always.
 const triesEach = 5
 
 // plan is what is to happen in one life: the service dies at whichever of first comes
@@ -120,7 +120,7 @@ func (p *visited) kind() (kind int) {
 // turn is the plain point whose turn it is, or the other, "" for none.
 func (v *visits) turn(plain bool) (point string) {
 	for name, p := range v.points {
-		left := v.each == 0 && plain || p.died+p.chosen < v.each && (plain || p.tried < triesEach*v.each)
+		left := v.each == 0 && plain || p.died+p.chosen < v.each && p.tried < triesEach*v.each
 		if p.plain == plain && left && (point == "" || v.sooner(name, point)) {
 			point = name
 		}
