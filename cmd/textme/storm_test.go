@@ -56,7 +56,8 @@ type storm struct {
 const welcomeText = "Harbor Bikes: thanks for signing up"
 
 // settleTime is how long after the last restart everything may take (row C1);
-// faultyTime how long while Twilio goes on failing.
+// faultyTime how long while Twilio goes on failing; for more than a thousand sign-ups, for
+// each thousand.
 const (
 	settleTime = 120 * time.Second
 	faultyTime = 5 * time.Minute
