@@ -128,9 +128,10 @@ func (s *classicStory) moves() time.Time {
 }
 
 // isOpen gives her a conversation of long ago.
-func (s *classicStory) isOpen() {
-	s.live(ann, ch1, mb1)
-	s.exec(`UPDATE conversations SET created_at = now() - interval '1 day'`)
+func (f *fixture) isOpen() {
+	f.t.Helper()
+	f.live(ann, ch1, mb1)
+	f.exec(`UPDATE conversations SET created_at = now() - interval '1 day'`)
 }
 
 // says has both webhooks tell of the texts, or only the conversation's.

@@ -36,8 +36,7 @@ func TestClassicStartBesideAConversation(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			f := newFixture(t)
-			f.live(ann, ch1, mb1)
-			f.exec(`UPDATE conversations SET created_at = now() - interval '1 day'`)
+			f.isOpen()
 			f.apply(f.ago(tt.stopped, 1, "STOP"))
 			for i, e := range []chat.Event{tt.before, f.classic(ann, sender, 2, "START", ""), tt.after} {
 				if e.Type != "" {
@@ -281,8 +280,7 @@ func TestClassicStopIsNoEchoOfAnother(t *testing.T) {
 	} {
 		f := newFixture(t)
 		f.addSender()
-		f.live(ann, ch1, mb1)
-		f.exec(`UPDATE conversations SET created_at = now() - interval '1 day'`)
+		f.isOpen()
 		must(t, f.AdoptConversation(t.Context(), chat.Adoption{SID: ch2, Participant: chat.RemoteParticipant{SID: mb2, Address: ann, ProxyAddress: other}}))
 		f.apply(f.classic(ann, sender, 1, "STOP", ""))
 		f.passes(10 * time.Second)
@@ -336,8 +334,7 @@ func TestLateWordBesideAnotherClassicOne(t *testing.T) {
 	for _, last := range []string{"STOP", "START"} {
 		for _, to := range []chat.Phone{sender, other} {
 			f := newFixture(t)
-			f.live(ann, ch1, mb1)
-			f.exec(`UPDATE conversations SET created_at = now() - interval '1 day'`)
+			f.isOpen()
 			f.addSender()
 			between := map[string]string{"STOP": "START", "START": "STOP"}[last]
 			f.apply(f.ago(20*time.Second, 2, between))
@@ -379,8 +376,7 @@ func TestClassicStartTriedAgainAfterItsConversation(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			f := newFixture(t)
-			f.live(ann, ch1, mb1)
-			f.exec(`UPDATE conversations SET created_at = now() - interval '1 day'`)
+			f.isOpen()
 			for _, do := range steps {
 				do(f)
 			}
@@ -398,8 +394,7 @@ func TestClassicStartTriedAgainAfterItsConversation(t *testing.T) {
 func TestSecondStopByTheClassicWebhookAlone(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
-	f.live(ann, ch1, mb1)
-	f.exec(`UPDATE conversations SET created_at = now() - interval '1 day'`)
+	f.isOpen()
 	f.apply(f.ago(30*time.Second, 1, "STOP"))
 	f.apply(f.classic(ann, sender, 1, "STOP", ""))
 	f.apply(f.ago(15*time.Second, 2, "START"))
@@ -420,8 +415,7 @@ func TestSecondStopByTheClassicWebhookAlone(t *testing.T) {
 func TestSecondStopWhenClocksDiffer(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
-	f.live(ann, ch1, mb1)
-	f.exec(`UPDATE conversations SET created_at = now() - interval '1 day'`)
+	f.isOpen()
 	f.apply(f.classic(ann, sender, 1, "STOP", ""))
 	f.passes(30 * time.Second)
 	f.apply(f.ago(28*time.Second, 1, "STOP"), f.ago(10*time.Second, 2, "START"))
@@ -435,8 +429,7 @@ func TestSecondStopWhenClocksDiffer(t *testing.T) {
 func TestThirdStopByTheClassicWebhookAlone(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
-	f.live(ann, ch1, mb1)
-	f.exec(`UPDATE conversations SET created_at = now() - interval '1 day'`)
+	f.isOpen()
 	earlier := func(by string) {
 		f.exec(`UPDATE events SET received_at = received_at - $1::interval`, by)
 		f.exec(`UPDATE opt_outs SET since = since - $1::interval, cleared_at = cleared_at - $1::interval`, by)
@@ -460,8 +453,7 @@ func TestThirdStopByTheClassicWebhookAlone(t *testing.T) {
 func TestEchoOfTheSecondStop(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
-	f.live(ann, ch1, mb1)
-	f.exec(`UPDATE conversations SET created_at = now() - interval '1 day'`)
+	f.isOpen()
 	f.apply(f.classic(ann, sender, 1, "STOP", ""))
 	f.passes(12 * time.Second)
 	f.apply(f.ago(8*time.Second, 2, "STOP"), f.ago(3*time.Second, 3, "START"))
