@@ -27,11 +27,13 @@ func TestCredentialsFailInAQuietHour(t *testing.T) {
 	}
 	s.sim.RevokeCredentials(false)
 	s.until("sending goes on", paused(false))
+	s.says(ann, "HOURS")
+	s.gets(ann, "open Mon-Fri 9-6")
 	for _, said := range []string{"sending paused", "sending resumed"} {
-		if n := strings.Count(s.out.String(), said); n != 1 {
+		times := func() int { return strings.Count(s.out.String(), said) }
+		s.until("the log says that "+said, func() bool { return times() > 0 }) // the row comes before its line
+		if n := times(); n != 1 {
 			t.Errorf("the log says %q %d times, want once", said, n)
 		}
 	}
-	s.says(ann, "HOURS")
-	s.gets(ann, "open Mon-Fri 9-6")
 }
