@@ -49,9 +49,18 @@ func (t Timing) lastLook(posts int) time.Duration {
 	return min(wait, longestRepost)
 }
 
+// unanswered is why a text waits whose post had no answer.
+const unanswered = "a post had no answer"
+
+// overtaken is a text that was posted several times in vain: later ones may leave before
+// it is due to be posted again.
+type overtaken struct{ posted, due time.Time }
+
 // send posts every queued message of the conversation, oldest first. It is
-// the only place a text leaves from: welcome, bot and agent alike. One that was
-// posted several times in vain does not keep the later ones waiting.
+// the only place a text leaves from: welcome, bot and agent alike. Twilio may dislike
+// one text alone, so that one that was posted several times in vain does not keep the
+// later ones waiting; but a later one that went past it in vain too shows that it is the
+// number, and waits for it, so that they leave in their order when that has recovered.
 func (s *Service) send(ctx context.Context, c *Conversation) error {
 	if c.State != Active {
 		return nil
@@ -61,12 +70,13 @@ func (s *Service) send(ctx context.Context, c *Conversation) error {
 		return err
 	}
 	var later error
+	var ahead overtaken
 	posts := 0
 	for _, m := range unsent {
 		if m.Status == Sending {
-			settled, err := s.look(ctx, c, m)
-			if errors.As(err, new(Snooze)) && m.Attempts > 1 {
-				later = sooner(later, err)
+			settled, err := s.look(ctx, c, m, ahead)
+			if wait, ok := errors.AsType[Snooze](err); ok && wait.Why == unanswered && s.now().Sub(m.SendingAt) >= s.opts.Timing.lastLook(1) {
+				later, ahead = sooner(later, err), overtaken{posted: m.SendingAt, due: s.now().Add(wait.After)}
 				continue
 			}
 			if err != nil {
@@ -97,8 +107,9 @@ func sooner(later, err error) error {
 
 // look resolves a message whose post had no answer: settled, because it was
 // found at Twilio or has been tried too often; queued again once it can no
-// longer turn up; or not known yet, which is a Snooze.
-func (s *Service) look(ctx context.Context, c *Conversation, m Outgoing) (settled bool, err error) {
+// longer turn up; or not known yet, which is a Snooze. It is not queued again before the
+// one ahead is due, unless that has been posted since.
+func (s *Service) look(ctx context.Context, c *Conversation, m Outgoing, ahead overtaken) (settled bool, err error) {
 	if err := s.pull(ctx, c); err != nil {
 		return false, err
 	}
@@ -114,11 +125,15 @@ func (s *Service) look(ctx context.Context, c *Conversation, m Outgoing) (settle
 		if c.State != Active { // only whether it has left is still to be known
 			posts = 1
 		}
-		switch age, last := s.now().Sub(m.SendingAt), s.opts.Timing.lastLook(posts); {
+		age, last := s.now().Sub(m.SendingAt), s.opts.Timing.lastLook(posts)
+		if m.SendingAt.After(ahead.posted) {
+			last = max(last, ahead.due.Sub(m.SendingAt))
+		}
+		switch {
 		case age < s.opts.Timing.Look:
-			return false, Snooze{After: s.opts.Timing.Look - age, Why: "a post had no answer"}
+			return false, Snooze{After: s.opts.Timing.Look - age, Why: unanswered}
 		case age < last:
-			return false, Snooze{After: last - age, Why: "a post had no answer"}
+			return false, Snooze{After: last - age, Why: unanswered}
 		}
 		if m.Purpose == BotReply && s.now().Sub(m.CreatedAt) > ReplyAge {
 			return true, s.store.RefuseSend(ctx, c.Lease, m.ID, 0, "it could not be posted while it was an answer")
@@ -141,7 +156,7 @@ func (s *Service) lookForAll(ctx context.Context, c *Conversation) error {
 	}
 	for _, m := range unsent {
 		if m.Status == Sending {
-			if _, err := s.look(ctx, c, m); err != nil {
+			if _, err := s.look(ctx, c, m, overtaken{}); err != nil {
 				return err
 			}
 		}
@@ -200,7 +215,7 @@ func (s *Service) sendFailed(ctx context.Context, c *Conversation, m Outgoing, e
 	if !errors.As(err, &te) || te.Unknown {
 		s.log.WarnContext(ctx, "post had no answer", "conversation_id", c.ID, "message_id", m.ID, "err", err)
 		c.Probing = false // the text that probes may have left
-		return Snooze{After: s.opts.Timing.Look, Why: "a post had no answer"}
+		return Snooze{After: s.opts.Timing.Look, Why: unanswered}
 	}
 	switch te.Class() {
 	case RecipientError, Bug:

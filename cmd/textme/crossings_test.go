@@ -323,32 +323,61 @@ func TestEndedBeforeAdopted(t *testing.T) {
 // often, keeps nobody's answer waiting, and arrives in the end.
 func TestWelcomeThatIsNotTaken(t *testing.T) {
 	t.Parallel()
-	var broken atomic.Bool
-	broken.Store(true)
-	var posts atomic.Int64
-	s := newStoryAt(t, func(o *twiliosim.Options) {
-		o.Fault = func(next http.Handler) http.Handler {
-			return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-				body, err := io.ReadAll(r.Body)
-				must(t, err)
-				r.Body = io.NopCloser(bytes.NewReader(body))
-				if !bytes.Contains(body, []byte("signing")) || !broken.Load() {
-					next.ServeHTTP(w, r)
-					return
-				}
-				posts.Add(1)
-				w.WriteHeader(http.StatusServiceUnavailable)
-			})
-		}
-	}, quickProbes)
+	not := notTaken{t: t, has: "signing"}
+	s := newStoryAt(t, func(o *twiliosim.Options) { o.Fault = not.wrap }, quickProbes)
+	not.broken.Store(true)
 	s.signsUp(ann, "Ann Canary")
-	s.until("the welcome has been posted in vain", func() bool { return posts.Load() >= 3 })
+	s.until("the welcome has been posted in vain", func() bool { return not.posts.Load() >= 3 })
 	s.says(ann, "HOURS")
 	s.gets(ann, "open Mon-Fri 9-6")
-	broken.Store(false)
+	not.broken.Store(false)
 	s.gets(ann, "thanks for signing up")
 	s.settled()
 	if again := repeatedAt(s.sim); len(again) > 0 {
 		t.Errorf("sent more than once: %q", again)
 	}
+}
+
+// Row Q2: a number fails at each of its texts. Those leave in their order when it has
+// recovered, also the ones that were posted less often and would be due sooner.
+func TestDeadNumberKeepsItsOrder(t *testing.T) {
+	t.Parallel()
+	not := notTaken{t: t, has: "Body="}
+	s := newStoryAt(t, func(o *twiliosim.Options) { o.Fault = not.wrap }, quickProbes)
+	not.broken.Store(true)
+	s.signsUp(ann, "Ann Canary")
+	const posts = `SELECT coalesce(sum(attempts), 0) FROM messages WHERE body LIKE $1`
+	s.until("the welcome has been posted in vain", func() bool { return one[int](s, posts, "%signing%") >= 2 })
+	s.says(ann, "HOURS")
+	s.until("the answer has been too", func() bool { return one[int](s, posts, "%open Mon-Fri%") >= 1 })
+	s.says(ann, "ADDRESS")
+	s.until("and the next", func() bool { return one[int](s, posts, "%Pier%") >= 1 })
+	not.broken.Store(false)
+	for _, text := range []string{"thanks for signing up", "open Mon-Fri 9-6", "12 Pier Road"} {
+		s.gets(ann, text)
+	}
+	s.hearsNothing(ann)
+}
+
+// notTaken has Twilio fail, while it is broken, at each call whose body has what it
+// says, and counts those.
+type notTaken struct {
+	t      *testing.T
+	has    string
+	broken atomic.Bool
+	posts  atomic.Int64
+}
+
+func (n *notTaken) wrap(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, err := io.ReadAll(r.Body)
+		must(n.t, err)
+		r.Body = io.NopCloser(bytes.NewReader(body))
+		if !bytes.Contains(body, []byte(n.has)) || !n.broken.Load() {
+			next.ServeHTTP(w, r)
+			return
+		}
+		n.posts.Add(1)
+		w.WriteHeader(http.StatusServiceUnavailable)
+	})
 }
