@@ -220,8 +220,8 @@ func (s *Service) serviceStands(ctx context.Context, gone *TwilioError) error {
 }
 
 // over records what a refused call has told: the conversation is closed or
-// deleted at Twilio. If that call probed, the pause ends first: the row that takes
-// over begins at once, and is not to find it.
+// deleted at Twilio. If that call probed, the account's pause ends first: the row that
+// takes over begins at once, and is not to find it.
 func (s *Service) over(ctx context.Context, c *Conversation, te *TwilioError) error {
 	if err := s.answered(ctx, c); err != nil {
 		return err

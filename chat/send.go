@@ -56,11 +56,18 @@ const unanswered = "a post had no answer"
 // it is due to be posted again.
 type overtaken struct{ posted, due time.Time }
 
+// first reports whether it is to be posted before m is again, which went past it in vain.
+// An answer of the bot's does not wait longer than it is one. The zero value is no text.
+func (o overtaken) first(m Outgoing) bool {
+	return !o.posted.IsZero() && m.SendingAt.After(o.posted) && (m.Purpose != BotReply || o.due.Before(m.CreatedAt.Add(ReplyAge)))
+}
+
 // send posts every queued message of the conversation, oldest first. It is
 // the only place a text leaves from: welcome, bot and agent alike. Twilio may dislike
 // one text alone, so that one that was posted several times in vain does not keep the
-// later ones waiting; but a later one that went past it in vain too shows that it is the
-// number, and waits for it, so that they leave in their order when that has recovered.
+// later ones waiting, once its last post cannot turn up any more; but a later one that went
+// past it in vain too seems to show that it is the number, and waits for it, as long as
+// that may be, so that they leave in their order when the number has recovered.
 func (s *Service) send(ctx context.Context, c *Conversation) error {
 	if c.State != Active {
 		return nil
@@ -126,14 +133,13 @@ func (s *Service) look(ctx context.Context, c *Conversation, m Outgoing, ahead o
 			posts = 1
 		}
 		age, last := s.now().Sub(m.SendingAt), s.opts.Timing.lastLook(posts)
-		if m.SendingAt.After(ahead.posted) {
+		if ahead.first(m) {
 			last = max(last, ahead.due.Sub(m.SendingAt))
 		}
-		switch {
-		case age < s.opts.Timing.Look:
-			return false, Snooze{After: s.opts.Timing.Look - age, Why: unanswered}
-		case age < last:
-			return false, Snooze{After: last - age, Why: unanswered}
+		for _, until := range []time.Duration{s.opts.Timing.Look, s.opts.Timing.lastLook(1), last} { // the second for those after it
+			if age < until {
+				return false, Snooze{After: until - age, Why: unanswered}
+			}
 		}
 		if m.Purpose == BotReply && s.now().Sub(m.CreatedAt) > ReplyAge {
 			return true, s.store.RefuseSend(ctx, c.Lease, m.ID, 0, "it could not be posted while it was an answer")

@@ -26,3 +26,26 @@ func TestPostsAgainForADay(t *testing.T) {
 		}
 	}
 }
+
+// What went past a text in vain waits for it, an answer of the bot's not longer than it
+// is one; and may go past again once that has been posted again.
+func TestGoesPastOncePerPost(t *testing.T) {
+	t.Parallel()
+	now := time.Now()
+	ahead := overtaken{posted: now.Add(-time.Minute), due: now.Add(20 * time.Minute)}
+	for name, tt := range map[string]struct {
+		ahead overtaken
+		m     Outgoing
+		waits bool
+	}{
+		"nothing ahead":         {overtaken{}, Outgoing{Purpose: AgentReply, SendingAt: now}, false},
+		"posted since":          {ahead, Outgoing{Purpose: AgentReply, SendingAt: now}, true},
+		"posted before":         {ahead, Outgoing{Purpose: AgentReply, SendingAt: now.Add(-2 * time.Minute)}, false},
+		"an answer, due sooner": {overtaken{ahead.posted, now.Add(14 * time.Minute)}, Outgoing{Purpose: BotReply, SendingAt: now, CreatedAt: now}, true},
+		"an answer, due later":  {ahead, Outgoing{Purpose: BotReply, SendingAt: now, CreatedAt: now}, false},
+	} {
+		if got := tt.ahead.first(tt.m); got != tt.waits {
+			t.Errorf("%s: it waits = %v", name, got)
+		}
+	}
+}

@@ -324,10 +324,10 @@ func TestEndedBeforeAdopted(t *testing.T) {
 func TestWelcomeThatIsNotTaken(t *testing.T) {
 	t.Parallel()
 	not := notTaken{t: t, has: "signing"}
-	s := newStoryAt(t, func(o *twiliosim.Options) { o.Fault = not.wrap }, quickProbes)
+	s := newStoryAt(t, func(o *twiliosim.Options) { o.Fault = not.wrap }, func(env map[string]string) { env["RESCUE_AFTER"] = "10s" })
 	not.broken.Store(true)
 	s.signsUp(ann, "Ann Canary")
-	s.until("the welcome has been posted in vain", func() bool { return not.posts.Load() >= 3 })
+	s.until("the welcome has been posted in vain", func() bool { return not.posts.Load() >= 2 })
 	s.says(ann, "HOURS")
 	s.gets(ann, "open Mon-Fri 9-6")
 	not.broken.Store(false)
