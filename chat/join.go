@@ -23,8 +23,9 @@ func (s *Service) join(ctx context.Context, c *Conversation) (RemoteParticipant,
 }
 
 // follow looks at the conversation that holds the pair and adopts it if it
-// can, when it is known what was said in the one that is left. A holder that is
-// gone by now leaves the pair free for another attempt.
+// can, when it is known what was said in the one that is left. One of another
+// Conversation Service is another system's. A holder that is gone by now leaves the
+// pair free for another attempt.
 func (s *Service) follow(ctx context.Context, c *Conversation, named ConversationSID) (RemoteParticipant, error) {
 	if err := s.room(ctx); err != nil {
 		return RemoteParticipant{}, err
@@ -52,7 +53,32 @@ func (s *Service) follow(ctx context.Context, c *Conversation, named Conversatio
 		}
 		return m.Participant, nil
 	}
+	if err := s.notElsewhere(ctx, named); err != nil {
+		return RemoteParticipant{}, err
+	}
 	return RemoteParticipant{}, &TwilioError{Op: "add participant", Code: 20409, Err: errors.New("the pair was taken and is free again")}
+}
+
+// notElsewhere returns errForeign if the holder of a pair is in another Conversation
+// Service: of our own, the list of a pair's conversations may lag behind.
+func (s *Service) notElsewhere(ctx context.Context, holder ConversationSID) error {
+	if holder == "" {
+		return nil
+	}
+	if err := s.room(ctx); err != nil {
+		return err
+	}
+	if _, err := s.twilio.FetchConversation(ctx, string(holder)); err == nil || !isGone(err) {
+		return err
+	}
+	if err := s.room(ctx); err != nil {
+		return err
+	}
+	elsewhere, err := s.twilio.HeldElsewhere(ctx, holder)
+	if elsewhere {
+		return errForeign
+	}
+	return err
 }
 
 func (s *Service) findParticipant(ctx context.Context, c *Conversation) (RemoteParticipant, error) {

@@ -47,6 +47,9 @@ type participantAPI interface {
 	// ConversationsOf lists the conversations address takes part in through
 	// sender, or through any with "", closed ones left out.
 	ConversationsOf(ctx context.Context, address, sender Phone) ([]Membership, error)
+	// HeldElsewhere reports whether sid is an open conversation of another
+	// Conversation Service of the account, which no other call sees.
+	HeldElsewhere(ctx context.Context, sid ConversationSID) (bool, error)
 }
 
 type messageAPI interface {

@@ -221,6 +221,28 @@ func TestFailedNumberTexts(t *testing.T) {
 	s.hearsNothing(ann)
 }
 
+// The pair rule knows no Conversation Services: a number that is in a conversation of
+// another one is another system's, which is said at once, and is welcomed after that one
+// has ended.
+func TestNumberInAnotherService(t *testing.T) {
+	t.Parallel()
+	s := newStory(t)
+	theirs := "Services/" + s.another(http.MethodPost, "Services", "FriendlyName=Theirs") + "/Conversations"
+	theirs += "/" + s.another(http.MethodPost, theirs, "")
+	s.another(http.MethodPost, theirs+"/Participants", url.Values{"MessagingBinding.Address": {string(ann)}, "MessagingBinding.ProxyAddress": {storySender}}.Encode())
+	s.signsUp(ann, "Ann Canary")
+	s.settled()
+	if got := one[string](s, `SELECT state || ': ' || failure_reason FROM conversations WHERE state <> 'closed'`); got != "failed: "+chat.ForeignClaimed {
+		t.Fatalf("the conversation is %s", got)
+	}
+	s.says(ann, "HOURS") // to them, not to us
+	s.hearsNothing(ann)
+	s.another(http.MethodPost, theirs, "State=closed")
+	s.runs(exitOK, "", "conversations", "retry", one[string](s, `SELECT id::text FROM conversations WHERE state = 'failed'`))
+	s.gets(ann, "thanks for signing up")
+	s.hearsNothing(ann)
+}
+
 // A row that was closed while its conversation stands, as after a restored
 // backup, is opened again by a new sign-up, and welcomes whom it never has.
 func TestSignUpReopensEarlierRow(t *testing.T) {

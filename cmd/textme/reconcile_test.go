@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"strings"
@@ -20,17 +21,30 @@ const (
 )
 
 // elsewhere makes a call to the story's Twilio as another program would that
-// has the same account.
+// has the same account, about a conversation of ours.
 func (s *story) elsewhere(method, path, form string) {
 	s.t.Helper()
-	req, err := http.NewRequestWithContext(s.t.Context(), method, s.env["TWILIO_BASE_URL"]+"/v1/Conversations/"+path, strings.NewReader(form))
+	s.another(method, "Conversations/"+path, form)
+}
+
+// another makes any call as another program would, and returns the SID that the answer
+// has.
+func (s *story) another(method, path, form string) (sid string) {
+	s.t.Helper()
+	req, err := http.NewRequestWithContext(s.t.Context(), method, s.env["TWILIO_BASE_URL"]+"/v1/"+path, strings.NewReader(form))
 	must(s.t, err)
 	req.SetBasicAuth(s.env["TWILIO_ACCOUNT_SID"], s.env["TWILIO_AUTH_TOKEN"])
 	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	req.Header.Set("X-Twilio-Webhook-Enabled", "true")
-	if r := s.do(req); r.StatusCode >= http.StatusBadRequest {
+	r := s.do(req)
+	if r.StatusCode >= http.StatusBadRequest {
 		s.t.Fatalf("%s %s answered %s", method, path, r.Status)
 	}
+	var answer struct{ SID string }
+	if r.StatusCode != http.StatusNoContent {
+		must(s.t, json.NewDecoder(r.Body).Decode(&answer))
+	}
+	return answer.SID
 }
 
 // sidOf is the SID of the phone's newest conversation with us.
