@@ -3,7 +3,10 @@ package chat
 import (
 	"context"
 	"encoding/json"
+	"slices"
 	"time"
+
+	"github.com/google/uuid"
 
 	"textme/bot"
 )
@@ -117,14 +120,26 @@ func (s *Service) holdBack(b *Burst, checked int) (waiting bool, err error) {
 // what was missing. That there was nothing is written down once an hour: unheard
 // counts in days.
 func (s *Service) pull(ctx context.Context, c *Conversation) error {
+	return s.pullAlso(ctx, c, uuid.Nil)
+}
+
+// pullAlso is pull that also looks for a message of ours among the newest that were
+// looked up before: Twilio's list may have had later ones first.
+func (s *Service) pullAlso(ctx context.Context, c *Conversation, ours uuid.UUID) error {
 	if err := s.room(ctx); err != nil {
 		return err
 	}
-	asked := s.now()
-	texts, err := s.twilio.MessagesAfter(ctx, c.SID, c.GapsChecked)
+	asked, after := s.now(), c.GapsChecked
+	if ours != uuid.Nil {
+		after -= compared
+	}
+	texts, err := s.twilio.MessagesAfter(ctx, c.SID, after)
 	if err != nil {
 		return err
 	}
+	texts = slices.DeleteFunc(texts, func(m RemoteMessage) bool {
+		return m.Index <= c.GapsChecked && m.OurID != ours
+	})
 	if err := s.ingest(ctx, c.SID, texts); err != nil {
 		return err
 	}

@@ -117,7 +117,7 @@ func sooner(later, err error) error {
 // longer turn up; or not known yet, which is a Snooze. It is not queued again before the
 // one ahead is due, unless that has been posted since.
 func (s *Service) look(ctx context.Context, c *Conversation, m Outgoing, ahead overtaken) (settled bool, err error) {
-	if err := s.pull(ctx, c); err != nil {
+	if err := s.pullAlso(ctx, c, m.ID); err != nil {
 		return false, err
 	}
 	unsent, err := s.store.Unsent(ctx, *c)

@@ -1,7 +1,12 @@
 package main
 
 import (
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
+	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"textme/chat"
@@ -61,4 +66,57 @@ func TestTrueGaps(t *testing.T) {
 	if got := s.runs(exitOK, "", "events", "replay", "--all", "--onto-empty"); !strings.Contains(got, " 0 left out, 0 differences.") {
 		t.Errorf("replay onto nothing prints\n%s", got)
 	}
+}
+
+// Twilio's list of messages has a text of ours later than one of theirs that came after
+// it, and nothing else tells of it: it is found all the same, and not posted again.
+func TestListedBehindLaterTexts(t *testing.T) {
+	t.Parallel()
+	list := lateList{t: t, hides: "signing"}
+	s := newStoryAt(t, func(o *twiliosim.Options) { o.Fault = list.wrap }, func(env map[string]string) { env["RESCUE_AFTER"] = "10s" })
+	must(t, s.sim.SetFaults(twiliosim.Faults{
+		Calls:    []twiliosim.Rule{{On: []string{twiliosim.RouteCreateMessage}, Limit: 1, Faults: []twiliosim.Fault{{Kind: twiliosim.LostAnswer}}}},
+		Webhooks: []twiliosim.Rule{{Phones: []string{string(ann)}, Limit: 4, Faults: []twiliosim.Fault{{Kind: twiliosim.WebhookLost}}}},
+	}))
+	list.late.Store(true)
+	s.signsUp(ann, "Ann Canary")
+	s.until("the welcome's answer is lost", func() bool { return s.sim.FaultCounts()[string(twiliosim.LostAnswer)] > 0 })
+	s.says(ann, "HOURS")
+	s.until("her text is known", func() bool {
+		return one[int](s, `SELECT coalesce(max(gaps_checked_through), -1) FROM conversations`) >= 1
+	})
+	list.late.Store(false)
+	s.gets(ann, "thanks for signing up")
+	s.gets(ann, "open Mon-Fri 9-6")
+	s.hearsNothing(ann)
+	if again := repeatedAt(s.sim); len(again) > 0 {
+		t.Errorf("sent more than once: %q", again)
+	}
+}
+
+// lateList leaves the texts with these words out of Twilio's lists of messages.
+type lateList struct {
+	t     *testing.T
+	hides string
+	late  atomic.Bool
+}
+
+func (l *lateList) wrap(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method != http.MethodGet || !strings.HasSuffix(r.URL.Path, "/Messages") || !l.late.Load() {
+			next.ServeHTTP(w, r)
+			return
+		}
+		answer := httptest.NewRecorder()
+		next.ServeHTTP(answer, r)
+		var page map[string]any
+		must(l.t, json.Unmarshal(answer.Body.Bytes(), &page))
+		messages, _ := page["messages"].([]any)
+		page["messages"] = slices.DeleteFunc(messages, func(m any) bool {
+			body, _ := m.(map[string]any)["body"].(string)
+			return strings.Contains(body, l.hides)
+		})
+		w.Header().Set("Content-Type", "application/json")
+		must(l.t, json.NewEncoder(w).Encode(page))
+	})
 }
