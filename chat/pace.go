@@ -29,6 +29,10 @@ const (
 	blockTime   = 100 * time.Millisecond
 )
 
+// bookTime bounds the booking of slots, for which all others of the process wait: a
+// connection may hang for minutes. It is as long as a Retry-After is asked for.
+const bookTime = 2 * time.Second
+
 // pacer hands out the slots of the shared rates.
 type pacer struct {
 	store paceStore
@@ -96,6 +100,8 @@ func (p *pacer) take(ctx context.Context, scope string, who uuid.UUID, every tim
 }
 
 func (p *pacer) next(ctx context.Context, scope string, who uuid.UUID, every time.Duration) (time.Time, error) {
+	ctx, cancel := context.WithTimeout(ctx, bookTime)
+	defer cancel()
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	now := time.Now()
