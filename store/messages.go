@@ -82,7 +82,7 @@ func bodyAt(e chat.Event) time.Time {
 // returns those that are new and from the customer.
 func (a *applier) upsertMessages(ctx context.Context, events []chat.Event) (heard map[chat.MessageSID]bool, err error) {
 	var arrivals []arrival
-	var sent []chat.MessageSID
+	var sent []chat.Event
 	for _, e := range events {
 		m := arrivalOf(e, a.rows[e.SID])
 		if m.OurID != uuid.Nil {
@@ -97,12 +97,12 @@ func (a *applier) upsertMessages(ctx context.Context, events []chat.Event) (hear
 				return nil, err
 			}
 			if found {
-				sent = append(sent, m.SID)
+				sent = append(sent, e)
 				continue
 			}
 		}
 		if !m.incoming() {
-			sent = append(sent, m.SID)
+			sent = append(sent, e)
 		}
 		arrivals = append(arrivals, m)
 	}

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -93,12 +94,16 @@ func (a *applier) obeyReceipts(ctx context.Context, row eventRow, messages []cha
 	return nil
 }
 
-// catchUp makes messages that are surely at Twilio accepted, and gives them
-// the status of the receipts that were faster than they. One that failed with a
+// catchUp makes messages that are surely at Twilio accepted, and has the receipts
+// count that were faster than the events that tell of them. One that failed with a
 // reason was given up by us: a receipt's failure has only a code.
-func (a *applier) catchUp(ctx context.Context, sids []chat.MessageSID) error {
-	if len(sids) == 0 {
+func (a *applier) catchUp(ctx context.Context, sent []chat.Event) error {
+	if len(sent) == 0 {
 		return nil
+	}
+	sids := make([]chat.MessageSID, len(sent))
+	for i, e := range sent {
+		sids[i] = e.Message.SID
 	}
 	const q = `/* store.catchUp */
 		UPDATE messages SET status = 'accepted', error_code = 0, reason = ''
@@ -109,7 +114,20 @@ func (a *applier) catchUp(ctx context.Context, sids []chat.MessageSID) error {
 	if err := a.tx.SendBatch(ctx, &b).Close(); err != nil || !*moved {
 		return err
 	}
-	return a.earlyReceipts(ctx, sids)
+	receipts, err := a.earlyReceipts(ctx, sids)
+	if err != nil {
+		return err
+	}
+	for _, r := range receipts {
+		if r.ErrorCode != optedOutCode {
+			continue
+		}
+		e := sent[slices.Index(sids, r.Message)]
+		if err := a.obeyReceipts(ctx, a.rows[e.SID], []chat.MessageSID{r.Message}); err != nil {
+			return err
+		}
+	}
+	return a.senderReceipts(ctx, receipts)
 }
 
 // queueForward moves each message on to the furthest status of the customer's

@@ -13,9 +13,11 @@ import (
 // unregistered sender go well, and every text is refused afterwards
 // (https://www.twilio.com/docs/api/errors/30034): that pauses the sender, and a
 // text of it that arrives ends the pause. What was sent before the pause, or
-// before the last one ended, says nothing about now.
+// before the last one ended, says nothing about now; nor does what became of a text on
+// its way to somebody else in the conversation, who may be behind another sender.
 func (a *applier) senderReceipts(ctx context.Context, receipts []chat.Receipt) error {
 	var arrived []chat.MessageSID
+	var at []chat.ParticipantSID
 	for _, r := range receipts {
 		switch {
 		case chat.ExplainCode(r.ErrorCode).Class == chat.SenderError && r.ErrorCode != 0:
@@ -23,7 +25,7 @@ func (a *applier) senderReceipts(ctx context.Context, receipts []chat.Receipt) e
 				return err
 			}
 		case r.Status == chat.Delivered || r.Status == chat.Read:
-			arrived = append(arrived, r.Message)
+			arrived, at = append(arrived, r.Message), append(at, r.Participant)
 		}
 	}
 	if len(arrived) == 0 {
@@ -31,9 +33,10 @@ func (a *applier) senderReceipts(ctx context.Context, receipts []chat.Receipt) e
 	}
 	const q = `/* store.senderReceipts */
 		UPDATE pauses p SET ended_at = now()
-		WHERE p.ended_at IS NULL AND p.by_receipt AND EXISTS (SELECT FROM messages m JOIN conversations c ON c.id = m.conversation_id
-			WHERE m.message_sid = ANY($1) AND c.sender = p.scope AND m.sending_at > p.since)`
-	_, err := a.tx.Exec(ctx, q, arrived)
+		WHERE p.ended_at IS NULL AND p.by_receipt AND EXISTS (SELECT FROM unnest($1::text[], $2::text[]) AS r(message_sid, participant_sid)
+			JOIN messages m USING (message_sid) JOIN conversations c ON c.id = m.conversation_id
+			WHERE c.sender = p.scope AND m.sending_at > p.since AND ` + theirs + `)`
+	_, err := a.tx.Exec(ctx, q, arrived, at)
 	return err
 }
 
@@ -43,11 +46,11 @@ func (a *applier) pauseSender(ctx context.Context, r chat.Receipt) error {
 	why := &chat.TwilioError{Op: "deliver message", Code: r.ErrorCode}
 	const q = `/* store.pauseSender */
 		INSERT INTO pauses (scope, code, reason, probe_at, by_receipt)
-		SELECT c.sender, $1, $2, now(), true FROM messages m JOIN conversations c ON c.id = m.conversation_id
-		WHERE m.message_sid = $3 AND m.sending_at IS NOT NULL
+		SELECT c.sender, $1, $2, now(), true FROM messages m JOIN conversations c ON c.id = m.conversation_id, (SELECT $4::text AS participant_sid) r
+		WHERE m.message_sid = $3 AND m.sending_at IS NOT NULL AND ` + theirs + `
 			AND NOT EXISTS (SELECT FROM pauses WHERE scope = c.sender AND ended_at > m.sending_at)
 		ON CONFLICT (scope) WHERE ended_at IS NULL DO NOTHING`
-	tag, err := a.tx.Exec(ctx, q, r.ErrorCode, why.Error(), r.Message)
+	tag, err := a.tx.Exec(ctx, q, r.ErrorCode, why.Error(), r.Message, r.Participant)
 	if err != nil {
 		return fmt.Errorf("pause sender: %w", err)
 	}
@@ -57,22 +60,15 @@ func (a *applier) pauseSender(ctx context.Context, r chat.Receipt) error {
 	return nil
 }
 
-// earlyReceipts goes through the receipts of messages that were not known when
-// these came.
-func (a *applier) earlyReceipts(ctx context.Context, sids []chat.MessageSID) error {
-	const q = `/* store.earlyReceipts */ SELECT message_sid, status, error_code FROM receipts WHERE message_sid = ANY($1) ORDER BY at`
+// earlyReceipts loads the receipts of messages that were not known when these came.
+func (a *applier) earlyReceipts(ctx context.Context, sids []chat.MessageSID) ([]chat.Receipt, error) {
+	const q = `/* store.earlyReceipts */ SELECT message_sid, participant_sid, status, error_code FROM receipts WHERE message_sid = ANY($1) ORDER BY at`
 	rows, err := a.tx.Query(ctx, q, sids)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	var r chat.Receipt
-	var receipts []chat.Receipt
-	_, err = pgx.ForEachRow(rows, []any{&r.Message, &r.Status, &r.ErrorCode}, func() error {
-		receipts = append(receipts, r)
-		return nil
+	return pgx.CollectRows(rows, func(row pgx.CollectableRow) (r chat.Receipt, err error) {
+		err = row.Scan(&r.Message, &r.Participant, &r.Status, &r.ErrorCode)
+		return r, err
 	})
-	if err != nil {
-		return err
-	}
-	return a.senderReceipts(ctx, receipts)
 }

@@ -65,6 +65,39 @@ func TestReceiptPausesSender(t *testing.T) {
 	}
 }
 
+// What a carrier says of somebody else in the conversation, who may be behind another
+// number of ours, neither pauses the sender nor ends its pause.
+func TestSenderReceiptsOfSomebodyElse(t *testing.T) {
+	t.Parallel()
+	for name, early := range map[string]bool{"after the answer": false, "before the answer": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			f := newFixture(t)
+			sent := f.posted(f.live(ann, ch1, mb1))
+			hears := func(e chat.Event, pauses int) {
+				t.Helper()
+				answered := func() {
+					_, err := f.RecordSent(t.Context(), ch1, sent)
+					must(t, err)
+				}
+				if !early {
+					answered()
+				}
+				f.apply(e)
+				answered()
+				if n := one[int](f, pausesNow); n != pauses {
+					t.Errorf("after %s of %s there are %d pauses, want %d", e.Receipt.Status, e.Receipt.Participant, n, pauses)
+				}
+			}
+			f.apply(f.participant(chat.ParticipantAdded, mb2, bob))
+			hears(f.receiptOf(mb2, 0, chat.Undelivered, unregistered), 0)
+			f.exec(`INSERT INTO pauses (scope, code, reason, probe_at, by_receipt, since) VALUES ('` + string(sender) + `', 30034, 'canary', now(), true, 'epoch')`)
+			hears(f.receiptOf(mb2, 0, chat.Delivered, 0), 1)
+			hears(f.receiptOf(mb1, 0, chat.Delivered, 0), 0)
+		})
+	}
+}
+
 // What was known of a receipt before says nothing about now, nor does a
 // rehearsal, which touches no pause.
 func TestReplayPausesNobody(t *testing.T) {
