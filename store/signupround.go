@@ -112,12 +112,15 @@ func findPeople(ctx context.Context, tx pgx.Tx, round []*draft) error {
 		})
 		return err
 	})
-	// The one that no other follows: clocks and locks may disagree on which came last.
+	// The one that no other follows: clocks and locks may disagree on which came last,
+	// but not by a thousand sign-ups of one person, of whom there may be very many more.
 	const latest = `/* store.findPeople */
 		SELECT n.phone, g.hash FROM unnest($1::text[]) AS n(phone),
 		LATERAL (SELECT id FROM customers WHERE phone = n.phone LIMIT 1) k,
-		LATERAL (SELECT hash FROM signups g WHERE customer_id = k.id
-			AND NOT EXISTS (SELECT FROM signups f WHERE f.customer_id = k.id AND f.previous_hash = g.hash)
+		LATERAL (
+			WITH newest AS MATERIALIZED (SELECT hash, previous_hash, created_at, id FROM signups
+				WHERE customer_id = k.id ORDER BY created_at DESC, id DESC LIMIT 1000)
+			SELECT hash FROM newest g WHERE NOT EXISTS (SELECT FROM newest f WHERE f.previous_hash = g.hash)
 			ORDER BY created_at DESC, id DESC LIMIT 1) g`
 	b.Queue(latest, phones).Query(func(rows pgx.Rows) error {
 		var phone string
