@@ -74,7 +74,7 @@ var vocabulary = strings.NewReplacer(
 		`him|her|them|subscription|sending|send|getting|get|receiving|receive|being|be|having|please|out|text|sms|contact|followup|`+
 		`stupid|annoying|unwanted|automated|automatic|marketing|promotional|constant|random|damn|fucking|list))*`,
 	// What may begin or end a request without changing it.
-	"{lead}", `(?:(?:please|kindly|just|ok|okay|hi|hello|hey|no|nope|yes|sorry|thanks|bye|goodbye|now|and|so|but|then|really|this is spam|spam|i said|i say|said|i repeat|`+
+	"{lead}", `(?:(?:please|kindly|reply|replying|text|txt|send|type|just|ok|okay|hi|hello|hey|no|nope|yes|sorry|thanks|bye|goodbye|now|and|so|but|then|really|this is spam|spam|i said|i say|said|i repeat|`+
 		`i (?:asked|told|want|need)(?: you)? to|i (?:would like|want|need|wish|asked) to|(?:can|could|would|will) you|you (?:can|may|need to|have to)|make {texts}|how (?:do|can) i|how to) )*`,
 	"{end}", `(?: (?:please|now|thanks|immediately|already|asap|anymore|again|ever|today|forever|at once|right away|right now|altogether|sorry|ok|sir|maam))*$`,
 )

@@ -97,6 +97,9 @@ func TestReadKeyword(t *testing.T) {
 		{"Yes", false, NoKeyword},
 		{"Yes!", true, Start},
 		{"yes please stop", false, Stop},
+		{"Reply STOP", false, Stop}, // as our own texts put it
+		{"text stop", false, Stop},
+		{"reply stop by at 5", false, NoKeyword},
 		{"yes please stop by at 5", true, NoKeyword},
 		{"help", false, Help},
 		{"Info?", false, Help},
