@@ -129,7 +129,8 @@ func (s *Service) adoptTold(ctx context.Context, a Adoption) error {
 }
 
 // ourCustomer finds the one SMS participant of a conversation and reports
-// whether it sits behind a sender of ours. Several are a group, not ours.
+// whether it sits behind a sender of ours. Several are a group, not ours; a short code
+// or a name is a program, and nobody's phone.
 func (s *Service) ourCustomer(ctx context.Context, people []RemoteParticipant) (RemoteParticipant, bool, error) {
 	var customer RemoteParticipant
 	for _, p := range people {
@@ -141,7 +142,7 @@ func (s *Service) ourCustomer(ctx context.Context, people []RemoteParticipant) (
 			customer = p
 		}
 	}
-	if customer.SID == "" || customer.ProxyAddress == "" {
+	if customer.SID == "" || PhoneOf(string(customer.Address)) == "" || customer.ProxyAddress == "" {
 		return RemoteParticipant{}, false, nil
 	}
 	known, err := s.store.SenderKnown(ctx, customer.ProxyAddress)
