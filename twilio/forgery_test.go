@@ -250,6 +250,31 @@ func TestMovedEdgesChangeNoFact(t *testing.T) {
 	}
 }
 
+// A pair that is repeated counts once in Twilio's signature, so that whoever has one
+// webhook can make any number of them. They come to two events at most: the sound one,
+// and one that is stored and not acted on.
+func TestRepeatedPairsAreOneEvent(t *testing.T) {
+	t.Parallel()
+	rnd := seeded(t)
+	w := newWebhooks(t)
+	for range count(t, 2_000) {
+		g := newGenuine(rnd)
+		header := http.Header{"Content-Type": {g.contentType}, "X-Twilio-Signature": g.signatures}
+		keys := map[string]bool{}
+		pair := g.pairs[rnd.IntN(len(g.pairs))]
+		for copies := range 5 {
+			e, err := w.Receive(g.target, header, []byte(encodePairs(rnd, append(slices.Clone(g.pairs), slices.Repeat([][2]string{pair}, copies)...))))
+			if err != nil {
+				continue // the account is repeated
+			}
+			keys[fmt.Sprintf("%x", e.Key)] = true
+		}
+		if len(keys) > 2 {
+			t.Fatalf("%q with copies of %q comes to %d events", g.pairs, pair, len(keys))
+		}
+	}
+}
+
 // moveEdge moves text between a name and its value, or over the edge to the
 // next pair.
 func moveEdge(rnd *rand.Rand, pairs [][2]string) [][2]string {

@@ -38,8 +38,8 @@ func (ps params) digest() string {
 		h.Write(length)
 		h.Write(b)
 	}
-	for _, p := range ps {
-		if string(p.name) == "RetryCount" {
+	for i, p := range ps {
+		if string(p.name) == "RetryCount" || i > 0 && p.equal(ps[i-1]) { // which the signature cannot tell from one
 			continue
 		}
 		write(p.name)
