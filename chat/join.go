@@ -60,7 +60,8 @@ func (s *Service) follow(ctx context.Context, c *Conversation, named Conversatio
 }
 
 // notElsewhere returns errForeign if the holder of a pair is in another Conversation
-// Service: of our own, the list of a pair's conversations may lag behind.
+// Service: of our own, the list of a pair's conversations may lag behind. Credentials
+// that may not look into other services are no reason to pause.
 func (s *Service) notElsewhere(ctx context.Context, holder ConversationSID) error {
 	if holder == "" {
 		return nil
@@ -77,6 +78,9 @@ func (s *Service) notElsewhere(ctx context.Context, holder ConversationSID) erro
 	elsewhere, err := s.twilio.HeldElsewhere(ctx, holder)
 	if elsewhere {
 		return errForeign
+	}
+	if te := (*TwilioError)(nil); errors.As(err, &te) && (te.Class() == OperatorError || te.Class() == Gone) {
+		return nil
 	}
 	return err
 }

@@ -7,7 +7,7 @@ import (
 )
 
 // Twilio is what the use cases need of Twilio's Conversations API. Every call
-// is one HTTP request (or one page after another for lists), bounded by its
+// is one HTTP request (or one after another for lists), bounded by its
 // context and by the client's own limit per call, and waits for Spend before
 // it. All return a *TwilioError when Twilio refuses or cannot be reached.
 type Twilio interface {
@@ -48,7 +48,8 @@ type participantAPI interface {
 	// sender, or through any with "", closed ones left out.
 	ConversationsOf(ctx context.Context, address, sender Phone) ([]Membership, error)
 	// HeldElsewhere reports whether sid is an open conversation of another
-	// Conversation Service of the account, which no other call sees.
+	// Conversation Service of the account, which no other call sees. It makes a call
+	// for each.
 	HeldElsewhere(ctx context.Context, sid ConversationSID) (bool, error)
 }
 

@@ -113,7 +113,7 @@ func findPeople(ctx context.Context, tx pgx.Tx, round []*draft) error {
 		return err
 	})
 	// The one that no other follows: clocks and locks may disagree on which came last,
-	// but not by a thousand sign-ups of one person, of whom there may be very many more.
+	// but hardly by a thousand sign-ups of one person, who may have very many more.
 	const latest = `/* store.findPeople */
 		SELECT n.phone, g.hash FROM unnest($1::text[]) AS n(phone),
 		LATERAL (SELECT id FROM customers WHERE phone = n.phone LIMIT 1) k,

@@ -64,10 +64,15 @@ func (r *reader) event() chat.Event {
 
 // unapplied strips e to what is stored of an event that nobody acts on. Its key
 // is of the contents, never the fact's own: that must stay free for the sound
-// event about the same fact, which polling may still bring.
+// event about the same fact, which polling may still bring, or a delivery that differs
+// only in what the digest leaves out.
 func (r *reader) unapplied(e chat.Event) chat.Event {
+	name := []string{string(e.SID), r.params.digest()}
+	if r.problem != "" {
+		name = append(name, r.problem)
+	}
 	return chat.Event{
-		Key:     chat.EventKey(e.Type, string(e.SID), r.params.digest()),
+		Key:     chat.EventKey(e.Type, name...),
 		Via:     e.Via,
 		Type:    e.Type,
 		SID:     e.SID,

@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"maps"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -275,6 +277,34 @@ func TestReceiveStoresWhatCannotBeActedOn(t *testing.T) {
 			}
 			checkStorable(t, got)
 		})
+	}
+}
+
+// One delivery of which a pair was repeated on its way is not acted on, and leaves its
+// place to the next, which Twilio's signature cannot tell from it.
+func TestReceiveDoubledThenSound(t *testing.T) {
+	t.Parallel()
+	for _, sound := range []url.Values{
+		form(chat.ConversationStateUpdated, "StateTo", "closed", "StateUpdated", "2025-09-17T22:23:11.350Z"),
+		form(chat.MessageAdded, "MessageSid", testIM, "Index", "7", "Author", "+14155552671", "Body", "hi"),
+	} {
+		header := signedHeader(sound.Encode())
+		keys := map[string]string{}
+		for name := range sound {
+			doubled := maps.Clone(sound)
+			doubled[name] = slices.Repeat(sound[name], 2)
+			e, err := newWebhooks(t).Receive(capturedTarget, header, []byte(doubled.Encode()))
+			if err == nil && e.Problem != "" {
+				keys[string(e.Key[:])] = name
+			}
+		}
+		e, err := newWebhooks(t).Receive(capturedTarget, header, []byte(sound.Encode()))
+		if err != nil || e.Problem != "" || len(keys) == 0 {
+			t.Fatalf("%v: %v, %q, %d doubled", sound, err, e.Problem, len(keys))
+		}
+		if name, taken := keys[string(e.Key[:])]; taken {
+			t.Errorf("%s with %s doubled takes the place of the sound one", e.Type, name)
+		}
 	}
 }
 

@@ -73,14 +73,14 @@ func TestTrueGaps(t *testing.T) {
 func TestListedBehindLaterTexts(t *testing.T) {
 	t.Parallel()
 	list := lateList{t: t, hides: "signing"}
-	s := newStoryAt(t, func(o *twiliosim.Options) { o.Fault = list.wrap }, func(env map[string]string) { env["RESCUE_AFTER"] = "10s" })
+	s := newStoryAt(t, func(o *twiliosim.Options) { o.Fault = list.wrap })
 	must(t, s.sim.SetFaults(twiliosim.Faults{
 		Calls:    []twiliosim.Rule{{On: []string{twiliosim.RouteCreateMessage}, Limit: 1, Faults: []twiliosim.Fault{{Kind: twiliosim.LostAnswer}}}},
 		Webhooks: []twiliosim.Rule{{Phones: []string{string(ann)}, Limit: 4, Faults: []twiliosim.Fault{{Kind: twiliosim.WebhookLost}}}},
 	}))
 	list.late.Store(true)
 	s.signsUp(ann, "Ann Canary")
-	s.until("the welcome's answer is lost", func() bool { return s.sim.FaultCounts()[string(twiliosim.LostAnswer)] > 0 })
+	s.until("the welcome has left", func() bool { return len(s.ours(ann)) > 0 })
 	s.says(ann, "HOURS")
 	s.until("her text is known", func() bool {
 		return one[int](s, `SELECT coalesce(max(gaps_checked_through), -1) FROM conversations`) >= 1
