@@ -50,7 +50,7 @@ type Outgoing struct {
 	Author    string
 	Body      string
 	Status    Status    // Queued or Sending
-	SendingAt time.Time // when its last call began; zero when none has
+	SendingAt time.Time // when its last call began or, without an answer, ended; zero when none has
 	Attempts  int       // posts that may have reached Twilio
 	CreatedAt time.Time // a welcome text that another row has owed before: when the person signed up
 }

@@ -16,6 +16,8 @@ type sendStore interface {
 	BeginSend(ctx context.Context, lease Lease, message uuid.UUID, gate Gate) (Verdict, error)
 	// RecordSent stores Twilio's answer to our post.
 	RecordSent(ctx context.Context, sid ConversationSID, m RemoteMessage) (Result, error)
+	// Unanswered has the looks for a message whose post had no answer count from now.
+	Unanswered(ctx context.Context, lease Lease, message uuid.UUID) error
 	// Requeue makes a message that is surely not at Twilio queued again. With
 	// posted it was called for in vain; else that was no attempt.
 	Requeue(ctx context.Context, lease Lease, message uuid.UUID, posted bool) error
@@ -220,7 +222,10 @@ func (s *Service) sendFailed(ctx context.Context, c *Conversation, m Outgoing, e
 	var te *TwilioError
 	if !errors.As(err, &te) || te.Unknown {
 		s.log.WarnContext(ctx, "post had no answer", "conversation_id", c.ID, "message_id", m.ID, "err", err)
-		c.Probing = false // the text that probes may have left
+		c.Probing = false                                              // the text that probes may have left
+		if err := s.store.Unanswered(ctx, c.Lease, m.ID); err != nil { // the call may have begun long after it was allowed to
+			return err
+		}
 		return Snooze{After: s.opts.Timing.Look, Why: unanswered}
 	}
 	switch te.Class() {

@@ -129,6 +129,15 @@ func (s *Store) SendFacts(ctx context.Context, conversation uuid.UUID) (f chat.G
 	return f, translate("send facts", err)
 }
 
+// Unanswered has the looks for a message whose post had no answer count from now: between
+// the leave to post it and the call the database or the machine may have been slow.
+func (s *Store) Unanswered(ctx context.Context, lease chat.Lease, message uuid.UUID) error {
+	return s.fenced(ctx, "unanswered", lease, func(b *pgx.Batch) {
+		const q = `/* store.Unanswered */ UPDATE messages SET sending_at = clock_timestamp() WHERE id = $1 AND status = 'sending'`
+		b.Queue(q, message)
+	})
+}
+
 // Requeue makes a message that is surely not at Twilio queued again. With posted
 // it was called for in vain; else that was no attempt.
 func (s *Store) Requeue(ctx context.Context, lease chat.Lease, message uuid.UUID, posted bool) error {

@@ -78,3 +78,28 @@ func TestRefusedAfterItsTwinIsTold(t *testing.T) {
 		t.Errorf("the text that arrived is %s", got)
 	}
 }
+
+// The looks for a text count from when its post was over, not from when it was allowed:
+// the database may have taken its time in between.
+func TestLooksCountFromTheEndOfAPost(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	ctx := t.Context()
+	conversation := f.live(ann, ch1, mb1)
+	sent := f.posted(conversation)
+	const ago = `SELECT now() - sending_at > interval '1 minute' FROM messages WHERE purpose = 'welcome'`
+	f.exec(`UPDATE messages SET sending_at = now() - interval '1 hour'`)
+	f.exec(`UPDATE conversations SET lease_until = now()`)
+	lease := f.lease(conversation)
+	must(t, f.Unanswered(ctx, lease, sent.OurID))
+	if one[bool](f, ago) {
+		t.Error("the post that is over counts as long ago")
+	}
+	_, err := f.RecordSent(ctx, ch1, sent)
+	must(t, err)
+	f.exec(`UPDATE messages SET sending_at = now() - interval '1 hour'`)
+	must(t, f.Unanswered(ctx, lease, sent.OurID))
+	if !one[bool](f, ago) {
+		t.Error("a text that has been found counts as posted again")
+	}
+}
