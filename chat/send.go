@@ -222,8 +222,9 @@ func (s *Service) sendFailed(ctx context.Context, c *Conversation, m Outgoing, e
 	var te *TwilioError
 	if !errors.As(err, &te) || te.Unknown {
 		s.log.WarnContext(ctx, "post had no answer", "conversation_id", c.ID, "message_id", m.ID, "err", err)
-		c.Probing = false                                              // the text that probes may have left
-		if err := s.store.Unanswered(ctx, c.Lease, m.ID); err != nil { // the call may have begun long after it was allowed to
+		c.Probing = false // the text that probes may have left
+		// The call may have begun long after it was allowed to.
+		if err := s.store.Unanswered(ctx, c.Lease, m.ID); err != nil {
 			return err
 		}
 		return Snooze{After: s.opts.Timing.Look, Why: unanswered}
