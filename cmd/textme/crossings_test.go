@@ -227,9 +227,7 @@ func TestFailedNumberTexts(t *testing.T) {
 func TestNumberInAnotherService(t *testing.T) {
 	t.Parallel()
 	s := newStory(t)
-	theirs := "Services/" + s.another(http.MethodPost, "Services", "FriendlyName=Theirs") + "/Conversations"
-	theirs += "/" + s.another(http.MethodPost, theirs, "")
-	s.another(http.MethodPost, theirs+"/Participants", url.Values{"MessagingBinding.Address": {string(ann)}, "MessagingBinding.ProxyAddress": {storySender}}.Encode())
+	theirs := s.inAnotherService(ann)
 	s.signsUp(ann, "Ann Canary")
 	s.settled()
 	if got := one[string](s, `SELECT state || ': ' || failure_reason FROM conversations WHERE state <> 'closed'`); got != "failed: "+chat.ForeignClaimed {
@@ -241,6 +239,47 @@ func TestNumberInAnotherService(t *testing.T) {
 	s.runs(exitOK, "", "conversations", "retry", one[string](s, `SELECT id::text FROM conversations WHERE state = 'failed'`))
 	s.gets(ann, "thanks for signing up")
 	s.hearsNothing(ann)
+}
+
+// Credentials that may not look into other services pause nobody: the number that is in
+// one waits, and is welcomed when it is free.
+func TestOtherServicesAreForbidden(t *testing.T) {
+	t.Parallel()
+	var looks atomic.Int64
+	s := newStoryAt(t, func(o *twiliosim.Options) {
+		o.Fault = func(next http.Handler) http.Handler {
+			return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				if r.Method != http.MethodGet || r.URL.Path != "/v1/Services" {
+					next.ServeHTTP(w, r)
+					return
+				}
+				looks.Add(1)
+				w.WriteHeader(http.StatusForbidden)
+				_, _ = io.WriteString(w, `{"status": 403, "code": 20003, "message": "Permission denied"}`) // who hangs up is answered enough
+			})
+		}
+	}, quickProbes)
+	theirs := s.inAnotherService(ann)
+	s.signsUp(ann, "Ann Canary")
+	s.until("we have looked into other services twice", func() bool { return looks.Load() >= 2 })
+	s.signsUp(drifter, "Canary")
+	s.gets(drifter, "thanks for signing up")
+	if n := s.alerts("sending paused"); n > 0 {
+		t.Error("sending was paused")
+	}
+	s.another(http.MethodPost, theirs, "State=closed")
+	s.gets(ann, "thanks for signing up")
+	s.hearsNothing(ann)
+}
+
+// inAnotherService puts the phone into a conversation of another system's service, and is
+// its path.
+func (s *story) inAnotherService(phone chat.Phone) (path string) {
+	s.t.Helper()
+	path = "Services/" + s.another(http.MethodPost, "Services", "FriendlyName=Theirs") + "/Conversations"
+	path += "/" + s.another(http.MethodPost, path, "")
+	s.another(http.MethodPost, path+"/Participants", url.Values{"MessagingBinding.Address": {string(phone)}, "MessagingBinding.ProxyAddress": {storySender}}.Encode())
+	return path
 }
 
 // A row that was closed while its conversation stands, as after a restored
@@ -379,6 +418,22 @@ func TestDeadNumberKeepsItsOrder(t *testing.T) {
 		s.gets(ann, text)
 	}
 	s.hearsNothing(ann)
+}
+
+// Twilio carries the welcome's post out when we have long given the call up: later than
+// the looks would end that count from its beginning, sooner than those that count from its
+// end. It is found and not posted again.
+func TestPostCarriedOutLate(t *testing.T) {
+	t.Parallel()
+	s := newStory(t) // it waits 4 s for a call, and looks the last time 10 s after one
+	late := twiliosim.Fault{Kind: twiliosim.LateCommit, Hang: time.Minute, Delay: 8 * time.Second}
+	must(t, s.sim.SetFaults(twiliosim.Faults{Calls: []twiliosim.Rule{{On: []string{twiliosim.RouteCreateMessage}, First: 1, Faults: []twiliosim.Fault{late}}}}))
+	s.signsUp(ann, "Ann Canary")
+	s.gets(ann, "thanks for signing up")
+	s.settled()
+	if again := repeatedAt(s.sim); len(again) > 0 {
+		t.Errorf("sent more than once: %q", again)
+	}
 }
 
 // notTaken has Twilio fail, while it is broken, at each text that has these words.
