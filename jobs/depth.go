@@ -47,16 +47,28 @@ func (q *Queue) Depth(ctx context.Context) (Depth, error) {
 	if err := rows.Err(); err != nil {
 		return d, fmt.Errorf("count jobs: %w", err)
 	}
-	// One look-up per state and queue in River's index for fetching jobs.
-	const oldest = `/* jobs.Depth */
+	d.OldestDue, err = q.oldestDue(ctx, []string{interactive, background}, []State{rivertype.JobStateAvailable, rivertype.JobStateRetryable, rivertype.JobStateScheduled})
+	return d, err
+}
+
+// Behind implements store.Queue. A job that snoozes or is tried again counts when River
+// has made it available.
+func (q *Queue) Behind(ctx context.Context, age time.Duration) (bool, error) {
+	waits, err := q.oldestDue(ctx, []string{interactive}, []State{rivertype.JobStateAvailable})
+	return waits > age, err
+}
+
+// oldestDue is how long the oldest due job has been waiting: one look-up per state and
+// queue in River's index for fetching jobs.
+func (q *Queue) oldestDue(ctx context.Context, queues []string, states []State) (waits time.Duration, err error) {
+	const oldest = `/* jobs.oldestDue */
 		SELECT greatest(coalesce(max(now() - first.scheduled_at), interval '0'), interval '0')
-		FROM unnest($1::text[]) AS q (queue), unnest(ARRAY['available', 'retryable', 'scheduled']::river_job_state[]) AS s (state),
+		FROM unnest($1::text[]) AS q (queue), unnest($2::text[]::river_job_state[]) AS s (state),
 			LATERAL (SELECT scheduled_at FROM river_job j
-				WHERE j.state = s.state AND j.queue = q.queue AND j.priority = $2
+				WHERE j.state = s.state AND j.queue = q.queue AND j.priority = $3
 				ORDER BY scheduled_at LIMIT 1) first`
-	err = q.pool.QueryRow(ctx, oldest, []string{interactive, background}, river.PriorityDefault).Scan(&d.OldestDue)
-	if err != nil {
-		return d, fmt.Errorf("oldest due job: %w", err)
+	if err = q.pool.QueryRow(ctx, oldest, queues, states, river.PriorityDefault).Scan(&waits); err != nil {
+		return 0, fmt.Errorf("oldest due job: %w", err)
 	}
-	return d, nil
+	return waits, nil
 }

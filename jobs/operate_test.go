@@ -132,3 +132,33 @@ func TestDepth(t *testing.T) {
 		t.Errorf("the oldest due job waits %v and then %v, want it to rise", first.OldestDue, later.OldestDue)
 	}
 }
+
+// Only what a worker should have taken by now puts the queue behind: not what waits for
+// its time, what is tried again, or what is nobody's hurry.
+func TestBehind(t *testing.T) {
+	t.Parallel()
+	q, pool := newTestQueue(t)
+	behind := func(want bool, when string) {
+		t.Helper()
+		got, err := q.Behind(t.Context(), time.Minute)
+		must(t, err)
+		if got != want {
+			t.Errorf("%s it is behind = %v", when, got)
+		}
+	}
+	behind(false, "empty,")
+	enqueue(t, q, pool, chat.AdvanceJob{ConversationID: uuid.New()}, chat.DiscardJob{})
+	behind(false, "with a new job")
+	ago := func(state string) {
+		t.Helper()
+		_, err := pool.Exec(t.Context(), `UPDATE river_job SET scheduled_at = now() - interval '2 minutes', state = $1::text::river_job_state`, state)
+		must(t, err)
+	}
+	ago("retryable")
+	behind(false, "with jobs to be tried again")
+	ago("available")
+	behind(true, "with an old job")
+	_, err := pool.Exec(t.Context(), `DELETE FROM river_job WHERE kind = $1`, chat.AdvanceJob{}.Kind())
+	must(t, err)
+	behind(false, "with an old job in the background")
+}

@@ -1,6 +1,7 @@
 package store_test
 
 import (
+	"context"
 	"encoding/json"
 	"sync"
 	"testing"
@@ -34,6 +35,7 @@ type fixture struct {
 	jobs     []chat.Job
 	hastened []chat.AdvanceJob
 	events   map[string]chat.Event // what decode finds, by payload
+	behind   bool                  // the queue is
 }
 
 func newFixture(t *testing.T) *fixture {
@@ -62,6 +64,9 @@ func (f *fixture) Hasten(_ *pgx.Batch, job chat.AdvanceJob) {
 	defer f.mu.Unlock()
 	f.hastened = append(f.hastened, job)
 }
+
+// Behind implements store.Queue.
+func (f *fixture) Behind(context.Context, time.Duration) (bool, error) { return f.behind, nil }
 
 // Announce implements store.Queue.
 func (f *fixture) Announce() {}

@@ -18,15 +18,27 @@ const sweepBatch = 500
 // events are parked longer than age. It notes that it did, so that the next
 // sweep gives the jobs the same time again, and twice the time where events are
 // parked: as long as Twilio does not answer, their job tries again by itself.
+//
+// While the queue is behind by age, jobs are late and not lost: then it wakes only
+// those whose lease has run out, once each. One more job for each that waits in vain
+// would put the queue behind further with each sweep.
 func (s *Store) WakeForgotten(ctx context.Context, age time.Duration) (woken int, err error) {
+	if s.queue == nil {
+		return 0, errNoQueue
+	}
+	behind, err := s.queue.Behind(ctx, age)
+	if err != nil {
+		return 0, err
+	}
 	err = s.tx(ctx, "wake forgotten", func(tx pgx.Tx) error {
 		const asleep = `/* store.WakeForgotten */
 			UPDATE conversations SET retry_at = now() WHERE id IN (
 				SELECT id FROM conversations
 				WHERE work_seq > done_seq AND coalesce(greatest(lease_until, retry_at + $1::interval), last_activity_at + $1::interval) < now()
+					AND (NOT $3 OR lease_until IS NOT NULL AND retry_at IS NULL)
 				LIMIT $2 FOR NO KEY UPDATE SKIP LOCKED)
 			RETURNING id`
-		ids, err := collect[uuid.UUID](ctx, tx, asleep, age, sweepBatch)
+		ids, err := collect[uuid.UUID](ctx, tx, asleep, age, sweepBatch, behind)
 		if err != nil {
 			return err
 		}

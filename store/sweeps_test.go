@@ -33,6 +33,33 @@ func TestSweepWakesOnce(t *testing.T) {
 	sweep(1)
 }
 
+// While the queue is behind, a conversation's job is late and not lost: only a dead
+// worker's conversation is woken, once.
+func TestSweepOfAQueueBehind(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	_, err := f.RecordSignup(t.Context(), f.signup(ann))
+	must(t, err)
+	dead, _ := f.conversation(bob)
+	f.exec(`UPDATE conversations SET last_activity_at = now() - interval '1 hour'`)
+	f.exec(`UPDATE conversations SET lease_until = now() - interval '1 second' WHERE lease_until IS NOT NULL`)
+	f.behind, f.jobs = true, nil
+	for range 2 {
+		_, err := f.WakeForgotten(t.Context(), time.Minute)
+		must(t, err)
+		f.exec(`UPDATE conversations SET retry_at = retry_at - interval '1 hour'`)
+	}
+	if diff := cmp.Diff([]chat.Job{chat.AdvanceJob{ConversationID: dead}}, f.jobs); diff != "" {
+		t.Errorf("behind (-want +got):\n%s", diff)
+	}
+	f.behind = false
+	woken, err := f.WakeForgotten(t.Context(), time.Minute)
+	must(t, err)
+	if woken != 2 {
+		t.Errorf("no longer behind, %d are woken, want both", woken)
+	}
+}
+
 // While events stay parked, their conversation is seen to ever less often, and once
 // however many they are.
 func TestSweepOfParkedEvents(t *testing.T) {

@@ -230,10 +230,12 @@ func (s *Store) hasten(ctx context.Context, tx pgx.Tx, job chat.AdvanceJob) erro
 	return tx.SendBatch(ctx, &b).Close()
 }
 
+var errNoQueue = errors.New("enqueue: this store was given no queue")
+
 // announces has the workers told of jobs when the transaction has committed.
 func (s *Store) announces(tx pgx.Tx) error {
 	if s.queue == nil {
-		return errors.New("enqueue: this store was given no queue")
+		return errNoQueue
 	}
 	if t, ok := tx.(*transaction); ok {
 		t.enqueued = true
