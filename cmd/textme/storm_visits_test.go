@@ -161,6 +161,20 @@ func (v *visits) done(pl plan) {
 	v.points[pl.target].chosen--
 }
 
+// progress says how far the lives have come.
+func (v *visits) progress() string {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	died, enough := 0, 0
+	for _, p := range v.points {
+		died += p.died
+		if p.died >= v.each {
+			enough++
+		}
+	}
+	return fmt.Sprintf("%d lives, %d deaths, none broken; as many as wanted at %d of %d points", v.lived(), died, enough, len(v.points))
+}
+
 // summary says how often the service died at which point, and whether that is often
 // enough. A point that only some deaths lead to may have been tried in vain.
 func (v *visits) summary() (died int, text string, enough bool) {
