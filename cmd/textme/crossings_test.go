@@ -5,6 +5,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -385,14 +386,13 @@ func TestEndedBeforeAdopted(t *testing.T) {
 // often, keeps nobody's answer waiting, and arrives in the end.
 func TestWelcomeThatIsNotTaken(t *testing.T) {
 	t.Parallel()
-	not := notTaken{t: t, has: "signing"}
+	not := notTaken{t: t, has: "signing", broken: true}
 	s := newStoryAt(t, func(o *twiliosim.Options) { o.Fault = not.wrap }, func(env map[string]string) { env["RESCUE_AFTER"] = "10s" })
-	not.broken.Store(true)
 	s.signsUp(ann, "Ann Canary")
 	s.until("the welcome has been posted in vain", func() bool { return not.posts("signing") >= 2 })
 	s.says(ann, "HOURS")
 	s.gets(ann, "open Mon-Fri 9-6")
-	not.broken.Store(false)
+	not.recovers(func([]string) bool { return true })
 	s.gets(ann, "thanks for signing up")
 	s.settled()
 	if again := repeatedAt(s.sim); len(again) > 0 {
@@ -404,16 +404,24 @@ func TestWelcomeThatIsNotTaken(t *testing.T) {
 // recovered, also the ones that were posted less often and would be due sooner.
 func TestDeadNumberKeepsItsOrder(t *testing.T) {
 	t.Parallel()
-	not := notTaken{t: t}
+	not := notTaken{t: t, broken: true}
 	s := newStoryAt(t, func(o *twiliosim.Options) { o.Fault = not.wrap }, quickProbes)
-	not.broken.Store(true)
 	s.signsUp(ann, "Ann Canary")
 	s.until("the welcome has been posted in vain", func() bool { return not.posts("signing") >= 2 })
 	s.says(ann, "HOURS")
 	s.until("the answer has been too", func() bool { return not.posts("open Mon-Fri") >= 1 })
 	s.says(ann, "ADDRESS")
-	s.until("and the next", func() bool { return not.posts("Pier Road") >= 1 })
-	not.broken.Store(false)
+	s.until("both have been since the welcome was last", func() bool {
+		return not.recovers(func(failed []string) bool {
+			for i, text := range slices.Backward(failed) {
+				if strings.Contains(text, "signing") {
+					since := strings.Join(failed[i:], "\n")
+					return strings.Contains(since, "open Mon-Fri") && strings.Contains(since, "Pier Road")
+				}
+			}
+			return false
+		})
+	})
 	for _, text := range []string{"thanks for signing up", "open Mon-Fri 9-6", "12 Pier Road"} {
 		s.gets(ann, text)
 	}
@@ -438,10 +446,11 @@ func TestPostCarriedOutLate(t *testing.T) {
 
 // notTaken has Twilio fail, while it is broken, at each text that has these words.
 type notTaken struct {
-	t      *testing.T
-	has    string
-	broken atomic.Bool
+	t   *testing.T
+	has string
+
 	mu     sync.Mutex
+	broken bool
 	failed []string
 }
 
@@ -452,16 +461,31 @@ func (n *notTaken) wrap(next http.Handler) http.Handler {
 		r.Body = io.NopCloser(bytes.NewReader(body))
 		fields, err := url.ParseQuery(string(body))
 		must(n.t, err)
-		text := fields.Get("Body")
-		if text == "" || !strings.Contains(text, n.has) || !n.broken.Load() {
+		if n.takes(fields.Get("Body")) {
 			next.ServeHTTP(w, r)
 			return
 		}
-		n.mu.Lock()
-		n.failed = append(n.failed, text)
-		n.mu.Unlock()
 		w.WriteHeader(http.StatusServiceUnavailable)
 	})
+}
+
+// takes reports whether Twilio takes the text, and notes it if not.
+func (n *notTaken) takes(text string) bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if text == "" || !strings.Contains(text, n.has) || !n.broken {
+		return true
+	}
+	n.failed = append(n.failed, text)
+	return false
+}
+
+// recovers ends it if what has failed so far is as it should be, and reports whether it is.
+func (n *notTaken) recovers(when func(failed []string) bool) bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.broken = !when(n.failed)
+	return !n.broken
 }
 
 // posts counts the posts of a text with these words that have failed.
