@@ -53,9 +53,8 @@ func (q *Queue) Depth(ctx context.Context) (Depth, error) {
 
 // Behind implements store.Queue. A job that snoozes or is tried again counts when River
 // has made it available.
-func (q *Queue) Behind(ctx context.Context, age time.Duration) (bool, error) {
-	waits, err := q.oldestDue(ctx, []string{interactive}, []State{rivertype.JobStateAvailable})
-	return waits > age, err
+func (q *Queue) Behind(ctx context.Context) (time.Duration, error) {
+	return q.oldestDue(ctx, []string{interactive}, []State{rivertype.JobStateAvailable})
 }
 
 // oldestDue is how long the oldest due job has been waiting: one look-up per state and

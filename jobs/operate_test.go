@@ -140,10 +140,10 @@ func TestBehind(t *testing.T) {
 	q, pool := newTestQueue(t)
 	behind := func(want bool, when string) {
 		t.Helper()
-		got, err := q.Behind(t.Context(), time.Minute)
+		got, err := q.Behind(t.Context())
 		must(t, err)
-		if got != want {
-			t.Errorf("%s it is behind = %v", when, got)
+		if got > time.Minute != want {
+			t.Errorf("%s it is behind by %v", when, got)
 		}
 	}
 	behind(false, "empty,")

@@ -37,9 +37,9 @@ type Queue interface {
 	// Hasten adds to a batch what makes the conversation's job due now that is
 	// waiting for its time; it inserts one only if there is none.
 	Hasten(b *pgx.Batch, job chat.AdvanceJob)
-	// Behind reports whether a job that is due has been waiting for a worker for
-	// longer than age.
-	Behind(ctx context.Context, age time.Duration) (bool, error)
+	// Behind is how long the job has been waiting that a worker takes next; 0 when
+	// none is due.
+	Behind(ctx context.Context) (time.Duration, error)
 	// Announce tells the workers, after that commit, to look for jobs.
 	Announce()
 }

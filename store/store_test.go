@@ -35,7 +35,7 @@ type fixture struct {
 	jobs     []chat.Job
 	hastened []chat.AdvanceJob
 	events   map[string]chat.Event // what decode finds, by payload
-	behind   bool                  // the queue is
+	behind   time.Duration         // the queue is
 }
 
 func newFixture(t *testing.T) *fixture {
@@ -66,7 +66,7 @@ func (f *fixture) Hasten(_ *pgx.Batch, job chat.AdvanceJob) {
 }
 
 // Behind implements store.Queue.
-func (f *fixture) Behind(context.Context, time.Duration) (bool, error) { return f.behind, nil }
+func (f *fixture) Behind(context.Context) (time.Duration, error) { return f.behind, nil }
 
 // Announce implements store.Queue.
 func (f *fixture) Announce() {}

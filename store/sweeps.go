@@ -19,14 +19,14 @@ const sweepBatch = 500
 // sweep gives the jobs the same time again, and twice the time where events are
 // parked: as long as Twilio does not answer, their job tries again by itself.
 //
-// While the queue is behind by age, jobs are late and not lost: then it wakes only
-// those whose lease has run out, once each. One more job for each that waits in vain
-// would put the queue behind further with each sweep.
+// As long as the queue is behind, jobs are late and not lost: workers take them in their
+// order, so that one is overdue when the next one to be taken is younger by age. One more
+// job for each that waits would put the queue behind further with each sweep.
 func (s *Store) WakeForgotten(ctx context.Context, age time.Duration) (woken int, err error) {
 	if s.queue == nil {
 		return 0, errNoQueue
 	}
-	behind, err := s.queue.Behind(ctx, age)
+	behind, err := s.queue.Behind(ctx)
 	if err != nil {
 		return 0, err
 	}
@@ -35,10 +35,9 @@ func (s *Store) WakeForgotten(ctx context.Context, age time.Duration) (woken int
 			UPDATE conversations SET retry_at = now() WHERE id IN (
 				SELECT id FROM conversations
 				WHERE work_seq > done_seq AND coalesce(greatest(lease_until, retry_at + $1::interval), last_activity_at + $1::interval) < now()
-					AND (NOT $3 OR lease_until IS NOT NULL AND retry_at IS NULL)
 				LIMIT $2 FOR NO KEY UPDATE SKIP LOCKED)
 			RETURNING id`
-		ids, err := collect[uuid.UUID](ctx, tx, asleep, age, sweepBatch, behind)
+		ids, err := collect[uuid.UUID](ctx, tx, asleep, age+behind, sweepBatch)
 		if err != nil {
 			return err
 		}

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/uuid"
 
 	"textme/chat"
 )
@@ -33,30 +34,41 @@ func TestSweepWakesOnce(t *testing.T) {
 	sweep(1)
 }
 
-// While the queue is behind, a conversation's job is late and not lost: only a dead
-// worker's conversation is woken, once.
+// While the queue is behind, the job of who waits is late and not lost; that of who was
+// first is lost, and so is a dead worker's.
 func TestSweepOfAQueueBehind(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
-	_, err := f.RecordSignup(t.Context(), f.signup(ann))
-	must(t, err)
-	dead, _ := f.conversation(bob)
-	f.exec(`UPDATE conversations SET last_activity_at = now() - interval '1 hour'`)
-	f.exec(`UPDATE conversations SET lease_until = now() - interval '1 second' WHERE lease_until IS NOT NULL`)
-	f.behind, f.jobs = true, nil
+	signsUp := func(phone chat.Phone, ago time.Duration) uuid.UUID {
+		t.Helper()
+		r, err := f.RecordSignup(t.Context(), f.signup(phone))
+		must(t, err)
+		f.exec(`UPDATE conversations SET last_activity_at = now() - $1::interval WHERE id = $2`, ago, r.ConversationID)
+		return r.ConversationID
+	}
+	dead, _ := f.conversation(ann)
+	f.exec(`UPDATE conversations SET lease_until = now() - interval '1 second'`)
+	first := signsUp(bob, 62*time.Minute)
+	signsUp("+14155550144", 59*time.Minute)
+	f.behind, f.jobs = time.Hour, nil
 	for range 2 {
 		_, err := f.WakeForgotten(t.Context(), time.Minute)
 		must(t, err)
-		f.exec(`UPDATE conversations SET retry_at = retry_at - interval '1 hour'`)
+		f.exec(`UPDATE conversations SET retry_at = retry_at - interval '30 minutes'`)
 	}
-	if diff := cmp.Diff([]chat.Job{chat.AdvanceJob{ConversationID: dead}}, f.jobs); diff != "" {
-		t.Errorf("behind (-want +got):\n%s", diff)
+	got := map[chat.Job]int{}
+	for _, job := range f.jobs {
+		got[job]++
 	}
-	f.behind = false
+	want := map[chat.Job]int{chat.AdvanceJob{ConversationID: dead}: 1, chat.AdvanceJob{ConversationID: first}: 1}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("woken, and how often (-want +got):\n%s", diff)
+	}
+	f.behind = 0
 	woken, err := f.WakeForgotten(t.Context(), time.Minute)
 	must(t, err)
-	if woken != 2 {
-		t.Errorf("no longer behind, %d are woken, want both", woken)
+	if woken != 3 {
+		t.Errorf("no longer behind, %d are woken, want all", woken)
 	}
 }
 
