@@ -88,6 +88,7 @@ func TestRefusalWhereNobodyAsked(t *testing.T) {
 func TestRefusalInAClosedConversation(t *testing.T) {
 	t.Parallel()
 	o := newOddStory(t)
+	o.looksBack()
 	o.unheard()
 	o.says(bob, "please stop texting me")
 	o.elsewhere(http.MethodPost, o.sim.Conversations()[0].SID, "State=closed")

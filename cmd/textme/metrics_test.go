@@ -68,6 +68,8 @@ func TestMetrics(t *testing.T) {
 	must(t, err)
 	s.answers(made, http.StatusMethodNotAllowed)
 
+	const swept = `textme_job_last_finished_timestamp_seconds{kind="sweep"}`
+	s.until("the first sweep has ended", func() bool { return s.scrape()[swept] > 0 })
 	got := s.scrape()
 	for _, want := range []struct {
 		name  string
@@ -82,7 +84,7 @@ func TestMetrics(t *testing.T) {
 		{`textme_twilio_call_seconds_count{op="create conversation"}`, 1},
 		{`textme_job_runs_total{kind="advance",result="done"}`, 1},
 		{`textme_job_last_finished_timestamp_seconds{kind="advance"}`, 1_700_000_000},
-		{`textme_job_last_finished_timestamp_seconds{kind="sweep"}`, 1_700_000_000},
+		{swept, 1_700_000_000},
 		{`textme_job_run_seconds_count{kind="advance"}`, 1},
 		{`textme_database_up`, 1},
 		{`textme_jobs{state="discarded"}`, 0},

@@ -81,6 +81,7 @@ func minutesAgo(o *twiliosim.Options) {
 func TestOutage(t *testing.T) {
 	t.Parallel()
 	s := newStoryAt(t, minutesAgo)
+	s.looksBack()
 	people := []chat.Phone{ann, bob, carol, dan, frank}
 	for _, phone := range people {
 		s.signsUp(phone, "Canary")

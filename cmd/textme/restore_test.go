@@ -50,6 +50,7 @@ func TestRestoredBackup(t *testing.T) {
 	s := newStoryAt(t, func(o *twiliosim.Options) {
 		o.Now = func() time.Time { return time.Now().Add(-20 * time.Minute) } // too old for the bot to answer
 	})
+	s.looksBack()
 	s.signsUp(ann, "Ann Canary")
 	s.signsUp(dan, "Dan Canary")
 	s.gets(ann, "thanks for signing up")

@@ -159,6 +159,13 @@ func (s *story) until(what string, cond func() bool) {
 	}
 }
 
+// looksBack waits until the service has noted that all from before its first start
+// has been seen: only then is there a look for what nobody told of, to come due.
+func (s *story) looksBack() {
+	s.t.Helper()
+	s.until("the first look is noted", func() bool { return one[bool](s, `SELECT EXISTS (SELECT FROM looks)`) })
+}
+
 // settled waits until nobody has anything left to do: no webhook or text is
 // under way, no job is due, no conversation has work left.
 func (s *story) settled() {
