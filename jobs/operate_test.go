@@ -158,6 +158,8 @@ func TestBehind(t *testing.T) {
 	behind(false, "with jobs to be tried again")
 	ago("available")
 	behind(true, "with an old job")
+	enqueue(t, q, pool, chat.AdvanceJob{ConversationID: uuid.New()})
+	behind(true, "with an old job and a new one")
 	_, err := pool.Exec(t.Context(), `DELETE FROM river_job WHERE kind = $1`, chat.AdvanceJob{}.Kind())
 	must(t, err)
 	behind(false, "with an old job in the background")

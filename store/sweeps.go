@@ -20,8 +20,9 @@ const sweepBatch = 500
 // parked: as long as Twilio does not answer, their job tries again by itself.
 //
 // As long as the queue is behind, jobs are late and not lost: workers take them in their
-// order, so that one is overdue when the next one to be taken is younger by age. One more
-// job for each that waits would put the queue behind further with each sweep.
+// order, so that one is overdue when the next one to be taken is younger by age. Another
+// job for each that waits, at each sweep, would put the queue ever further behind. A
+// conversation that has been quiet for longer than its job has waited may get another.
 func (s *Store) WakeForgotten(ctx context.Context, age time.Duration) (woken int, err error) {
 	if s.queue == nil {
 		return 0, errNoQueue

@@ -230,7 +230,7 @@ func (s *Store) hasten(ctx context.Context, tx pgx.Tx, job chat.AdvanceJob) erro
 	return tx.SendBatch(ctx, &b).Close()
 }
 
-var errNoQueue = errors.New("enqueue: this store was given no queue")
+var errNoQueue = errors.New("this store was given no queue")
 
 // announces has the workers told of jobs when the transaction has committed.
 func (s *Store) announces(tx pgx.Tx) error {
