@@ -49,7 +49,7 @@ func (p *planner) messagingServices(ctx context.Context) error {
 				if !messagingPattern.MatchString(s.SID) {
 					return false, errUnreadable
 				}
-				if s.URL != "" && !s.OnNumber && !sameHost(s.URL, p.setup.URL) {
+				if s.URL != "" && !s.OnNumber && !p.toUs(s.URL) {
 					others = append(others, s)
 				}
 			}

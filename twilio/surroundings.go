@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/url"
+	"path"
 	"slices"
 	"strings"
 
@@ -93,6 +94,14 @@ func sameHost(a, b string) bool {
 	return ok && strings.EqualFold(ua.host, ub.host)
 }
 
+// toUs tells whether the URL is certainly ours: in the folder of the webhooks that are
+// to be set. Another application may live on the same host.
+func (p *planner) toUs(address string) bool {
+	u, _ := splitURL(address)
+	ours, _ := splitURL(p.setup.URL)
+	return sameHost(address, p.setup.URL) && path.Dir(u.path) == path.Dir(ours.path)
+}
+
 // bridges warns of Conversations v2 (the Orchestrator) handing the channels'
 // texts to the service we act in, where its own rules apply to them too
 // (https://www.twilio.com/docs/conversations).
@@ -140,7 +149,7 @@ func (p *planner) classic(ctx context.Context, sender chat.Phone) error {
 		}
 		if n.Application != "" {
 			p.warn("texts to " + string(sender) + " go to the application " + n.Application + hearsToo)
-		} else if n.URL != "" && !sameHost(n.URL, p.setup.URL) {
+		} else if n.URL != "" && !p.toUs(n.URL) {
 			p.warn("texts to " + string(sender) + " are also posted to " + displayURL(n.URL) + hearsToo)
 		}
 		return nil

@@ -265,7 +265,7 @@ func (p *planner) others(have addressConfiguration) string {
 		return "go to " + auto.Type
 	case elsewhere && auto.ServiceSID != "":
 		return "would start one in another service, " + auto.ServiceSID + "," + ifOn
-	case auto.Type == "webhook" && !sameHost(auto.WebhookURL, p.setup.URL):
+	case auto.Type == "webhook" && !p.toUs(auto.WebhookURL):
 		return "would be posted to " + displayURL(auto.WebhookURL) + ifOn
 	case auto.Type != "" && auto.Type != "webhook" && auto.Type != "default":
 		return "would go to " + auto.Type + ifOn

@@ -424,6 +424,9 @@ func TestWebhooksWarn(t *testing.T) {
 		"foreign classic webhook": {func(a *account) {
 			a.others[numbers] = number(`"sms_url":"https://demo.twilio.com/welcome/sms/reply?sesame"`)
 		}, []string{"texts to " + string(sender) + " are also posted to https://demo.twilio.com/welcome/sms/reply?…, which hears"}, 2},
+		"classic webhook of another application on our host": {func(a *account) {
+			a.others[numbers] = number(`"sms_url":"https://example.com/crm/messages"`)
+		}, []string{"texts to " + string(sender) + " are also posted to https://example.com/crm/messages, which hears"}, 2},
 		"classic application": {func(a *account) {
 			a.others[numbers] = number(`"sms_url":"","sms_application_sid":"AP` + hex32 + `"`)
 		}, []string{"go to the application AP" + hex32}, 2},
