@@ -116,7 +116,7 @@ const (
 type Result struct {
 	Applied Applied
 	Error   string // why a stored event could not be applied; "" otherwise
-	Paused  string // why the event has just paused a sender; "" if it has not
+	Paused  Pause  // what the event has just paused; zero if it has not
 }
 
 // RemoteConversation is a Conversation as Twilio has it.

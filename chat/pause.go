@@ -32,6 +32,12 @@ type pauseStore interface {
 // AccountScope is the pause of everything.
 const AccountScope = "account"
 
+// Pause is that nothing is sent, and why.
+type Pause struct {
+	Scope  string // AccountScope, or the sender that is paused
+	Reason string
+}
+
 // probe is how often a pause lets one call through to see whether the cause has
 // been repaired, and how soon what is paused asks again.
 func (t Timing) probe() time.Duration { return 2 * t.Rescue }
@@ -80,10 +86,10 @@ const (
 	sendingResumed = "sending resumed"
 )
 
-// LogPaused alerts operators if an event has just paused a sender.
+// LogPaused alerts operators if an event has just paused a sender or the account.
 func LogPaused(ctx context.Context, log *slog.Logger, r Result) {
-	if r.Paused != "" {
-		log.ErrorContext(ctx, sendingPaused, "account", false, "err", r.Paused)
+	if r.Paused != (Pause{}) {
+		log.ErrorContext(ctx, sendingPaused, "account", r.Paused.Scope == AccountScope, "err", r.Paused.Reason)
 	}
 }
 

@@ -26,7 +26,7 @@ type applier struct {
 	foreign map[chat.ConversationSID]foreignLook
 	// special is what became of events that are applied in a way of their own.
 	special map[uuid.UUID]chat.Result
-	paused  string // why a sender has just been paused, "" if none was
+	paused  chat.Pause // what has just been paused; zero if nothing was
 }
 
 // receive stores the events, each once, and applies those that are new. Their

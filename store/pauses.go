@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"github.com/google/uuid"
@@ -104,13 +103,18 @@ func (s *Store) resume(ctx context.Context, sender chat.Phone, scopes ...string)
 	return still, err
 }
 
-// Paused says why sending is stopped, for the account first, "" when nothing
-// is.
-func (s *Store) Paused(ctx context.Context) (reason string, err error) {
-	const q = `/* store.Paused */ SELECT reason FROM pauses WHERE ended_at IS NULL ORDER BY (scope = $1) DESC, since LIMIT 1`
-	err = s.pool.QueryRow(ctx, q, chat.AccountScope).Scan(&reason)
-	if errors.Is(err, pgx.ErrNoRows) {
-		return "", nil
+// bannerPauses is how many pauses a page shows above everything else.
+const bannerPauses = 5
+
+// Paused lists what is not being sent now, the account first, then the senders in the
+// order in which they were paused, at the most five.
+func (s *Store) Paused(ctx context.Context) ([]chat.Pause, error) {
+	const q = `/* store.Paused */
+		SELECT scope, reason FROM pauses WHERE ended_at IS NULL ORDER BY (scope = $1) DESC, since, scope LIMIT $2`
+	rows, err := s.pool.Query(ctx, q, chat.AccountScope, bannerPauses)
+	if err != nil {
+		return nil, translate("paused", err)
 	}
-	return reason, translate("paused", err)
+	list, err := pgx.CollectRows(rows, pgx.RowToStructByPos[chat.Pause])
+	return list, translate("paused", err)
 }

@@ -35,6 +35,27 @@ func TestPassProbeAddsNoJobs(t *testing.T) {
 	}
 }
 
+// Pages tell what is not being sent: the account first, then who was paused first.
+func TestPausedLists(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	ctx := t.Context()
+	for _, scope := range []string{"+15005550009", "+15005550008", chat.AccountScope, "+15005550007"} {
+		_, err := f.Pause(ctx, scope, 50413, "why "+scope, time.Now())
+		must(t, err)
+	}
+	_, err := f.Resume(ctx, "+15005550008")
+	must(t, err)
+	_, err = f.Pause(ctx, chat.AccountScope, 20403, "why not", time.Now())
+	must(t, err)
+	got, err := f.Paused(ctx)
+	must(t, err)
+	want := []chat.Pause{{Scope: chat.AccountScope, Reason: "why not"}, {Scope: "+15005550009", Reason: "why +15005550009"}, {Scope: "+15005550007", Reason: "why +15005550007"}}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("paused (-want +got):\n%s", diff)
+	}
+}
+
 // Whoever loads a conversation learns what its pauses allow: of the account's also whether
 // it was the credentials.
 func TestLoadTellsThePause(t *testing.T) {

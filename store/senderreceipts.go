@@ -9,19 +9,22 @@ import (
 	"textme/chat"
 )
 
-// senderReceipts learns from receipts whether senders are fit. Calls with an
-// unregistered sender go well, and every text is refused afterwards
+// senderReceipts learns from receipts whether senders, and the account, are fit. Calls
+// with an unregistered sender go well, and every text is refused afterwards
 // (https://www.twilio.com/docs/api/errors/30034): that pauses the sender, and a
-// text of it that arrives ends the pause. What was sent before the pause, or
-// before the last one ended, says nothing about now; nor does what became of a text on
-// its way to somebody else in the conversation, who may be behind another sender.
+// text of it that arrives ends the pause. So it is with the account, if that was
+// suspended while texts were on their way (https://www.twilio.com/docs/api/errors/30002).
+// What was sent before the pause, or before the last one ended, says nothing about now;
+// nor does what became of a text on its way to somebody else in the conversation, who
+// may be behind another sender.
 func (a *applier) senderReceipts(ctx context.Context, receipts []chat.Receipt) error {
 	var arrived []chat.MessageSID
 	var at []chat.ParticipantSID
 	for _, r := range receipts {
+		class := chat.ExplainCode(r.ErrorCode).Class
 		switch {
-		case chat.ExplainCode(r.ErrorCode).Class == chat.SenderError && r.ErrorCode != 0:
-			if err := a.pauseSender(ctx, r); err != nil {
+		case r.ErrorCode != 0 && (class == chat.SenderError || class == chat.OperatorError):
+			if err := a.pause(ctx, r, class == chat.OperatorError); err != nil {
 				return err
 			}
 		case r.Status == chat.Delivered || r.Status == chat.Read:
@@ -35,27 +38,25 @@ func (a *applier) senderReceipts(ctx context.Context, receipts []chat.Receipt) e
 		UPDATE pauses p SET ended_at = now()
 		WHERE p.ended_at IS NULL AND p.by_receipt AND EXISTS (SELECT FROM unnest($1::text[], $2::text[]) AS r(message_sid, participant_sid)
 			JOIN messages m USING (message_sid) JOIN conversations c ON c.id = m.conversation_id
-			WHERE c.sender = p.scope AND m.sending_at > p.since AND ` + theirs + `)`
-	_, err := a.tx.Exec(ctx, q, arrived, at)
+			WHERE p.scope IN (c.sender, $3) AND m.sending_at > p.since AND ` + theirs + `)`
+	_, err := a.tx.Exec(ctx, q, arrived, at, chat.AccountScope)
 	return err
 }
 
-// pauseSender pauses the sender that a receipt speaks of; the first time is to
-// be told.
-func (a *applier) pauseSender(ctx context.Context, r chat.Receipt) error {
+// pause stops the sender that a receipt speaks of, or the whole account; the first
+// time is to be told.
+func (a *applier) pause(ctx context.Context, r chat.Receipt, account bool) error {
 	why := &chat.TwilioError{Op: "deliver message", Code: r.ErrorCode}
-	const q = `/* store.pauseSender */
+	const q = `/* store.pause */
 		INSERT INTO pauses (scope, code, reason, probe_at, by_receipt)
-		SELECT c.sender, $1, $2, now(), true FROM messages m JOIN conversations c ON c.id = m.conversation_id, (SELECT $4::text AS participant_sid) r
+		SELECT s.scope, $1, $2, now(), true FROM messages m JOIN conversations c ON c.id = m.conversation_id,
+			LATERAL (SELECT CASE WHEN $5 THEN $6 ELSE c.sender END AS scope) s, (SELECT $4::text AS participant_sid) r
 		WHERE m.message_sid = $3 AND m.sending_at IS NOT NULL AND ` + theirs + `
-			AND NOT EXISTS (SELECT FROM pauses WHERE scope = c.sender AND ended_at > m.sending_at)
-		ON CONFLICT (scope) WHERE ended_at IS NULL DO NOTHING`
-	tag, err := a.tx.Exec(ctx, q, r.ErrorCode, why.Error(), r.Message, r.Participant)
-	if err != nil {
-		return fmt.Errorf("pause sender: %w", err)
-	}
-	if tag.RowsAffected() > 0 {
-		a.paused = why.Error()
+			AND NOT EXISTS (SELECT FROM pauses WHERE scope = s.scope AND ended_at > m.sending_at)
+		ON CONFLICT (scope) WHERE ended_at IS NULL DO NOTHING RETURNING scope, reason`
+	err := a.tx.QueryRow(ctx, q, r.ErrorCode, why.Error(), r.Message, r.Participant, account, chat.AccountScope).Scan(&a.paused.Scope, &a.paused.Reason)
+	if _, err := optional(err); err != nil {
+		return fmt.Errorf("pause by receipt: %w", err)
 	}
 	return nil
 }

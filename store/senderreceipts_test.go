@@ -41,10 +41,10 @@ func TestReceiptPausesSender(t *testing.T) {
 			ctx := t.Context()
 			sent := f.posted(f.live(ann, ch1, mb1))
 			refusal := f.receipt(ch1, 0, chat.Undelivered, unregistered)
-			var told []string
+			var told []chat.Pause
 			note := func(results ...chat.Result) {
 				for _, r := range results {
-					if r.Paused != "" {
+					if r.Paused != (chat.Pause{}) {
 						told = append(told, r.Paused)
 					}
 				}
@@ -59,7 +59,7 @@ func TestReceiptPausesSender(t *testing.T) {
 			}
 			note(f.apply(refusal)...)
 			if n := one[int](f, pausesNow+` AND by_receipt AND scope = '`+string(sender)+`'`); n != 1 || len(told) != 1 {
-				t.Errorf("%d pauses, told %q, want one told once", n, told)
+				t.Errorf("%d pauses, told %v, want one told once", n, told)
 			}
 		})
 	}

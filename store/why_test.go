@@ -84,8 +84,12 @@ func TestPausesAreKept(t *testing.T) {
 	}
 	paused := func(want string) {
 		t.Helper()
-		reason, err := f.Paused(ctx)
+		list, err := f.Paused(ctx)
 		must(t, err)
+		reason := ""
+		if len(list) > 0 {
+			reason = list[0].Reason
+		}
 		facts, err := f.SendFacts(ctx, id)
 		must(t, err)
 		c, err := f.Load(ctx, lease)

@@ -158,13 +158,17 @@ func tokens(s twilioSettings) []string {
 	return []string{s.TwilioAuthToken, s.TwilioAuthTokenSecondary}
 }
 
-// banner tells staff when nothing is being sent.
-func banner(ctx context.Context, st *store.Store) []string {
-	reason, err := st.Paused(ctx)
-	if err != nil || reason == "" {
-		return nil
+// banner tells staff what is not being sent. A page that cannot be told shows without.
+func banner(ctx context.Context, st *store.Store) (alerts []string) {
+	pauses, _ := st.Paused(ctx)
+	for _, p := range pauses {
+		from := ""
+		if p.Scope != chat.AccountScope {
+			from = " from " + templates.Phone{E164: p.Scope, Revealed: true}.String()
+		}
+		alerts = append(alerts, "Sending"+from+" is paused: "+p.Reason)
 	}
-	return []string{"Sending is paused: " + reason}
+	return alerts
 }
 
 // migrate brings the schema up to date, as its owner if one is named.

@@ -2,12 +2,14 @@ package main
 
 import (
 	"fmt"
+	"html"
 	"net/http"
 	"net/url"
 	"strings"
 	"testing"
 
 	"textme/chat"
+	"textme/templates"
 	"textme/twilio/twiliosim"
 )
 
@@ -188,6 +190,15 @@ func TestSenderRefused(t *testing.T) {
 	s.sim.RefuseSender(storySender, 50413)
 	s.signsUp(ann, "Ann Canary")
 	s.until("the sender is paused", func() bool { return s.alerts("sending paused") == 1 })
+	s.signsIn()
+	banner := func(want string) {
+		t.Helper()
+		s.until("the page says "+want, func() bool {
+			page := html.UnescapeString(s.get("/admin/conversations", http.StatusOK))
+			return strings.Contains(page, "is paused: ") == (want != "") && strings.Contains(page, want)
+		})
+	}
+	banner("Sending from " + templates.Phone{E164: storySender, Revealed: true}.String() + " is paused: twilio: add participant: 50413")
 	signsUpThere(bob)
 	s.gets(bob, "Harbor Boats: thanks for signing up")
 	signsUpThere(ann) // the same person behind another sender
@@ -195,6 +206,7 @@ func TestSenderRefused(t *testing.T) {
 
 	s.sim.RefuseSender(storySender, 0)
 	s.gets(ann, "Harbor Bikes: thanks for signing up")
+	banner("")
 	s.hearsNothing(ann)
 	s.hearsNothing(bob)
 	if n := s.alerts("sending paused"); n != 1 {
@@ -202,41 +214,52 @@ func TestSenderRefused(t *testing.T) {
 	}
 }
 
-// Row T6: a sender that carriers refuse is paused too, though every call with it
-// goes well: one text at a time tries it, until one arrives.
-func TestSenderRefusedByCarriers(t *testing.T) {
+// Row T6: a sender that carriers refuse is paused too, and an account that was suspended
+// when texts were on their way, though every call goes well: one text at a time tries
+// it, until one arrives.
+func TestRefusedByCarriers(t *testing.T) {
 	t.Parallel()
-	const unregistered = 30034
-	s := newStory(t, quickProbes)
-	people := []chat.Phone{ann, "+14155550150", "+14155550151", "+14155550152", "+14155550153", "+14155550154"}
-	for _, phone := range people {
-		must(t, s.sim.Handset(string(phone)).Always(twiliosim.Outcome{Status: "undelivered", ErrorCode: unregistered}))
-	}
-	s.signsUp(ann, "Ann Canary")
-	s.until("the sender is paused", func() bool { return s.alerts("sending paused") == 1 })
-	for _, phone := range people[1:] {
-		s.signsUp(phone, "Canary")
-	}
-	const tried = `SELECT count(*) FROM messages WHERE purpose = 'welcome' AND message_sid IS NOT NULL`
-	s.until("a text probes", func() bool { return one[int](s, tried) == 2 })
-	if queued := one[int](s, `SELECT count(*) FROM conversations WHERE work_seq > done_seq`); queued < 2 {
-		t.Errorf("%d conversations wait, want all the others", queued)
-	}
-	if !strings.Contains(one[string](s, `SELECT reason FROM pauses WHERE ended_at IS NULL`), "not registered for A2P 10DLC") {
-		t.Error("the pause does not say why")
-	}
+	for name, tt := range map[string]struct {
+		code       int
+		scope, why string
+	}{
+		"the sender":  {30034, storySender, "not registered for A2P 10DLC"},
+		"the account": {30002, chat.AccountScope, "the account is suspended"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newStory(t, quickProbes)
+			people := []chat.Phone{ann, "+14155550150", "+14155550151", "+14155550152", "+14155550153", "+14155550154"}
+			for _, phone := range people {
+				must(t, s.sim.Handset(string(phone)).Always(twiliosim.Outcome{Status: "undelivered", ErrorCode: tt.code}))
+			}
+			s.signsUp(ann, "Ann Canary")
+			s.until("it is paused", func() bool { return s.alerts("sending paused") == 1 })
+			for _, phone := range people[1:] {
+				s.signsUp(phone, "Canary")
+			}
+			const tried = `SELECT count(*) FROM messages WHERE purpose = 'welcome' AND message_sid IS NOT NULL`
+			s.until("a text probes", func() bool { return one[int](s, tried) == 2 })
+			if queued := one[int](s, `SELECT count(*) FROM conversations WHERE work_seq > done_seq`); queued < 2 {
+				t.Errorf("%d conversations wait, want all the others", queued)
+			}
+			if got := one[string](s, `SELECT scope || ' ' || reason FROM pauses WHERE ended_at IS NULL`); !strings.HasPrefix(got, tt.scope) || !strings.Contains(got, tt.why) {
+				t.Errorf("paused is %q, want %s, because %s", got, tt.scope, tt.why)
+			}
 
-	for _, phone := range people {
-		must(t, s.sim.Handset(string(phone)).Always(twiliosim.Outcome{Status: "delivered"}))
-	}
-	s.until("the pause has ended", func() bool { return one[bool](s, `SELECT NOT EXISTS (SELECT FROM pauses WHERE ended_at IS NULL)`) })
-	s.until("the others were welcomed", func() bool { return one[int](s, tried) == len(people) })
-	s.settled()
-	if n := s.alerts("sending paused"); n != 1 {
-		t.Errorf("%d errors say that sending is paused, want 1", n)
-	}
-	if n := one[int](s, `SELECT count(*) FROM messages WHERE purpose = 'welcome' AND status = 'undelivered'`); n > 4 {
-		t.Errorf("%d texts were lost to probing", n)
+			for _, phone := range people {
+				must(t, s.sim.Handset(string(phone)).Always(twiliosim.Outcome{Status: "delivered"}))
+			}
+			s.until("the pause has ended", func() bool { return one[bool](s, `SELECT NOT EXISTS (SELECT FROM pauses WHERE ended_at IS NULL)`) })
+			s.until("the others were welcomed", func() bool { return one[int](s, tried) == len(people) })
+			s.settled()
+			if n := s.alerts("sending paused"); n != 1 {
+				t.Errorf("%d errors say that sending is paused, want 1", n)
+			}
+			if n := one[int](s, `SELECT count(*) FROM messages WHERE purpose = 'welcome' AND status = 'undelivered'`); n > 4 {
+				t.Errorf("%d texts were lost to probing", n)
+			}
+		})
 	}
 }
 
