@@ -27,14 +27,14 @@ func (b *bench) footprint(ctx context.Context) error {
 			return err
 		}
 	}
-	b.report.add(row{goal: "PF6", what: "start to ready on a migrated database", p50: time.Since(begin)})
+	b.report.add(row{goal: "PF6", what: "start to ready on a migrated database", p50: time.Since(begin), want: "300 ms"})
 	used := cpuOf(s.cmd.Process.Pid)
 	waitUntil(ctx, time.Now().Add(b.seconds))
 	now, _ := memoryOf(s.cmd.Process.Pid)
 	b.report.add(row{
-		goal: "PF6", what: "idle", memory: now,
+		goal: "PF6", what: "idle", memory: now, want: "32 MiB",
 		note: fmt.Sprintf("%.1f %% of a processor", 100*(cpuOf(s.cmd.Process.Pid)-used).Seconds()/b.seconds.Seconds()),
 	})
-	b.report.add(row{goal: "PF6", what: "size of the binary", memory: sizeOf(b.binary)})
+	b.report.add(row{goal: "PF6", what: "size of the binary", memory: sizeOf(b.binary), want: "40 MB"})
 	return s.stop()
 }

@@ -58,7 +58,11 @@ func (b *bench) ingestWith(ctx context.Context, clients int, handler string, lim
 	if err := execute(ctx, dsn, "UPDATE conversations SET handler = '"+handler+"'"); err != nil {
 		return errors.Join(err, s.stop())
 	}
-	line := row{goal: "PF1", what: fmt.Sprintf("webhooks, %d clients, %s answers", clients, handler), limit: limit}
+	wanted := "ratio 1.0, p99 30"
+	if clients > 32 {
+		wanted = "ratio 1.5"
+	}
+	line := row{goal: "PF1", what: fmt.Sprintf("webhooks, %d clients, %s answers", clients, handler), limit: limit, want: wanted}
 	texts := b.asking(clients)
 	b.measure(s, line, func(d time.Duration) outcome { return webhooks(s, clients).closed(ctx, d, texts) })
 	return s.stop()
@@ -71,7 +75,7 @@ func (b *bench) steadyIngest(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	line := row{goal: "PF2", what: fmt.Sprintf("webhooks at a constant %d/s, bot answers", perSecond)}
+	line := row{goal: "PF2", what: fmt.Sprintf("webhooks at a constant %d/s, bot answers", perSecond), want: "p99 50"}
 	texts := b.asking(clients)
 	b.measure(s, line, func(d time.Duration) outcome { return webhooks(s, clients).open(ctx, perSecond, d, texts) })
 	return s.stop()

@@ -133,7 +133,9 @@ func (b *bench) fresh(ctx context.Context, change map[string]string) (s *service
 func (b *bench) measure(s *service, line row, work func(time.Duration) outcome) {
 	work(b.seconds / 2)
 	service, postgres, posts := cpuOfFamily(s.cmd.Process.Pid), cpuOfFamily(b.db.pid), b.twilio.posts.Load()
+	idle, total := processors()
 	o := work(b.seconds)
+	line.busy = busySince(idle, total)
 	service, postgres = cpuOfFamily(s.cmd.Process.Pid)-service, cpuOfFamily(b.db.pid)-postgres
 	line.memory = peakOfFamily(s.cmd.Process.Pid)
 	line.rate, line.p50, line.p99 = o.rate(), o.waits.at(0.50), o.waits.at(0.99)

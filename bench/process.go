@@ -73,6 +73,34 @@ func readStat(pid string) (times cpuTimes, parent int, ok bool) {
 	return cpuTimes{own: (number(14) + number(15)) * tick, ended: (number(16) + number(17)) * tick}, int(number(4)), true
 }
 
+// processors is how long all processors together have been idle and have been there.
+func processors() (idle, total time.Duration) {
+	text, _ := os.ReadFile("/proc/stat") // without it all reads as zero
+	line, _, _ := strings.Cut(string(text), "\n")
+	for i, field := range strings.Fields(strings.TrimPrefix(line, "cpu ")) {
+		n, _ := strconv.Atoi(field)         // the kernel's
+		const idles, waits, guest = 3, 4, 8 // from proc(5); a guest's time is in the user's
+		switch t := time.Duration(n) * tick; {
+		case i >= guest:
+		case i == idles || i == waits:
+			idle, total = idle+t, total+t
+		default:
+			total += t
+		}
+	}
+	return idle, total
+}
+
+// busySince is the share of all processors that anybody has used since then, in
+// percent: near 100 it is the processors that limit what was measured.
+func busySince(idle, total time.Duration) float64 {
+	i, t := processors()
+	if t == total {
+		return 0
+	}
+	return 100 * (1 - (i-idle).Seconds()/(t-total).Seconds())
+}
+
 // peakOfFamily is the resident memory of a process and its children, each at its
 // highest, in bytes.
 func peakOfFamily(pid int) (sum int64) {

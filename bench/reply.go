@@ -29,11 +29,12 @@ func (b *bench) reply(ctx context.Context) error {
 	}
 	webhooks(s, clients).open(ctx, perSecond, b.seconds/2, texts) // as in measure
 	watch.waits(ctx)
+	idle, total := processors()
 	o := webhooks(s, clients).open(ctx, perSecond, b.seconds, texts)
 	waits := watch.waits(ctx)
 	line := row{
 		goal: "PF5", what: fmt.Sprintf("webhook in to reply posted, %d webhooks/s", perSecond), rate: float64(len(waits)) / o.took.Seconds(),
-		p50: waits.at(0.50), p99: waits.at(0.99),
+		p50: waits.at(0.50), p99: waits.at(0.99), busy: busySince(idle, total), want: "p50 10, p99 40",
 	}
 	if missing := watch.running(); missing > 0 || o.refused > 0 {
 		line.note = fmt.Sprintf("%d texts without a reply, %d webhooks refused", missing, o.refused)

@@ -47,7 +47,7 @@ func (b *bench) accept(ctx context.Context) error {
 			return err
 		}
 		people := newcomers()
-		line := row{goal: "PF3", what: fmt.Sprintf("sign-ups accepted, %d clients, %s", clients, at.what), limit: limit}
+		line := row{goal: "PF3", what: fmt.Sprintf("sign-ups accepted, %d clients, %s", clients, at.what), limit: limit, want: "ratio 0.8"}
 		b.measure(s, line, func(d time.Duration) outcome { return signups(s, clients).closed(ctx, d, people) })
 		if err := s.stop(); err != nil {
 			return err
@@ -69,7 +69,7 @@ func (b *bench) completeUnlimited(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	line := row{goal: "PF4", what: fmt.Sprintf("sign-ups complete, %d at a time, no limit on creates", people)}
+	line := row{goal: "PF4", what: fmt.Sprintf("sign-ups complete, %d at a time, no limit on creates", people), want: "1000 per s"}
 	var last atomic.Int64
 	b.measure(s, line, func(d time.Duration) outcome { return b.welcomes(ctx, s, people, d, &last) })
 	return s.stop()
@@ -112,11 +112,12 @@ func (b *bench) completeWithin(ctx context.Context) error {
 	}
 	people := 2 * budget * int(b.seconds.Seconds())
 	o := signups(s, clients).open(ctx, people, time.Second, newcomers())
+	idle, total := processors()
 	creates, service := b.twilio.creates.Load(), cpuOf(s.cmd.Process.Pid)
 	waitUntil(ctx, time.Now().Add(b.seconds))
 	used := float64(b.twilio.creates.Load()-creates) / b.seconds.Seconds()
 	b.report.add(row{
-		goal: "PF4", what: fmt.Sprintf("conversations created, budget %d/s, %d people waiting", budget, o.done), rate: used, limit: budget,
+		goal: "PF4", what: fmt.Sprintf("conversations created, budget %d/s, %d people waiting", budget, o.done), rate: used, limit: budget, busy: busySince(idle, total), want: "ratio 0.95",
 		note: fmt.Sprintf("service at %.0f %% of a processor", 100*(cpuOf(s.cmd.Process.Pid)-service).Seconds()/b.seconds.Seconds()),
 	})
 	return s.stop()

@@ -17,6 +17,8 @@ type row struct {
 	service    time.Duration // processor time of the service for one request
 	postgres   time.Duration // the same of all of Postgres
 	memory     int64         // highest resident memory of the service, in bytes
+	busy       float64       // share of all processors that was used by anybody, in percent
+	want       string        // what the goal asks for
 	note       string
 }
 
@@ -28,10 +30,21 @@ type report struct {
 
 func (r *report) add(line row) {
 	r.rows = append(r.rows, line)
-	fmt.Fprintf(r.out, "%s  %s: %s\n", line.goal, line.what, strings.Join(strings.Fields(strings.Join(line.cells(), " ")), " "))
+	fmt.Fprintf(r.out, "%s  %s: %s\n", line.goal, line.what, line.sentence())
 }
 
-var headings = []string{"goal", "what", "per s", "limit", "ratio", "p50 ms", "p99 ms", "cpu ms", "pg cpu ms", "MiB", "note"}
+// sentence is the line for somebody who waits for the table.
+func (l row) sentence() string {
+	var parts []string
+	for i, cell := range l.cells() {
+		if cell != "" {
+			parts = append(parts, headings[i+2]+" "+cell)
+		}
+	}
+	return strings.Join(parts, ", ")
+}
+
+var headings = []string{"goal", "what", "per s", "limit", "ratio", "p50 ms", "p99 ms", "cpu ms", "pg cpu ms", "MiB", "busy %", "wanted", "note"}
 
 func (r *report) table() error {
 	w := tabwriter.NewWriter(r.out, 0, 0, 2, ' ', 0)
@@ -52,7 +65,7 @@ func (l row) cells() []string {
 		shown("%.0f", l.rate), shown("%.0f", l.limit), shown("%.2f", ratio),
 		shown("%.1f", millis(l.p50)), shown("%.1f", millis(l.p99)),
 		shown("%.3f", millis(l.service)), shown("%.3f", millis(l.postgres)),
-		shown("%.0f", float64(l.memory)/(1<<20)), l.note,
+		shown("%.0f", float64(l.memory)/(1<<20)), shown("%.0f", l.busy), l.want, l.note,
 	}
 }
 
