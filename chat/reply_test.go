@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"textme/bot"
 )
 
 // talk is a conversation's store and Twilio for one turn.
@@ -112,5 +114,62 @@ func TestWaitingAnswerHoldsNothingUp(t *testing.T) {
 	}
 	if f.sends != 1 {
 		t.Errorf("looked %d times for texts to send, want once", f.sends)
+	}
+}
+
+// What the bot does not answer is dealt with all the same, and what it remembers stays.
+func TestTurnsOfSilence(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
+	script, err := bot.Default()
+	if err != nil {
+		t.Fatal(err)
+	}
+	hours := func(age time.Duration) CustomerText { return CustomerText{Body: "HOURS", At: now.Add(-age)} }
+	one := func(text CustomerText) func(*Burst) {
+		return func(b *Burst) { b.Texts = []CustomerText{text} }
+	}
+	byAgent := Conversation{Handler: AgentHandler}
+	for name, tt := range map[string]struct {
+		c        Conversation
+		change   func(*Burst)
+		answers  int
+		handOver bool
+	}{
+		"asked just now":             {Conversation{}, one(hours(0)), 1, false},
+		"as old as may be":           {Conversation{}, one(hours(ReplyAge)), 1, false},
+		"older":                      {Conversation{}, one(hours(ReplyAge + time.Second)), 0, false},
+		"older, beside a fresh one":  {Conversation{}, func(b *Burst) { b.Texts = []CustomerText{hours(time.Hour), hours(0)} }, 1, false},
+		"from before we came":        {Conversation{ReplyFrom: 1}, one(hours(0)), 0, false},
+		"a keyword of the network's": {Conversation{}, one(CustomerText{Body: "HELP", At: now}), 0, false},
+		"after a STOP":               {Conversation{}, func(b *Burst) { b.Texts, b.OptedOut = []CustomerText{hours(0)}, true }, 0, false},
+		"an agent has it":            {byAgent, one(hours(0)), 0, false},
+		"asks for an agent":          {Conversation{}, one(CustomerText{Body: "AGENT", At: now}), 1, true},
+		"asks for an agent again":    {byAgent, one(CustomerText{Body: "AGENT", At: now}), 0, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := Burst{Complete: true, State: []byte(`{"version":1,"said":1}`)}
+			tt.change(&b)
+			for i := range b.Texts {
+				b.Texts[i].Index = i
+			}
+			f := &talk{bursts: []Burst{b}}
+			s := New(f, f, Options{Script: script}, func() time.Time { return now }, slog.New(slog.DiscardHandler))
+			tt.c.State, tt.c.SID, tt.c.AnsweredThrough, tt.c.GapsChecked = Active, "CH1", -1, -1
+			if err := s.reply(t.Context(), &tt.c); err != nil || len(f.turns) != 1 {
+				t.Fatalf("%d turns, %v, want 1", len(f.turns), err)
+			}
+			turn := f.turns[0]
+			if last := len(b.Texts) - 1; turn.Through != last || turn.GapsChecked != last {
+				t.Errorf("dealt with through %d, holes through %d, want %d", turn.Through, turn.GapsChecked, last)
+			}
+			if len(turn.Replies) != tt.answers || turn.HandOver != tt.handOver {
+				t.Errorf("answers are %q, hand-over %t; want %d, %t", turn.Replies, turn.HandOver, tt.answers, tt.handOver)
+			}
+			if same := string(turn.State) == string(b.State); same != (tt.answers == 0) {
+				t.Errorf("the bot remembers %s, before %s", turn.State, b.State)
+			}
+		})
 	}
 }

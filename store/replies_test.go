@@ -46,6 +46,28 @@ func TestTurnKeepsHoles(t *testing.T) {
 	}
 }
 
+// A text that comes to light when a later one has been dealt with is in the transcript,
+// and no turn is asked to answer it.
+func TestBurstWithoutWhatComesLate(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	id := f.live(ann, ch1, mb1)
+	f.apply(f.text(ch1, mb1, ann, 2, "b"))
+	lease := f.lease(id)
+	must(t, f.FinishTurn(t.Context(), lease, chat.Turn{Through: 2, GapsChecked: 2, Replies: []string{"one"}}))
+	f.apply(f.text(ch1, mb1, ann, 1, "a"), f.text(ch1, mb1, ann, 3, "c"))
+	c, err := f.Load(t.Context(), lease)
+	must(t, err)
+	b, err := f.Burst(t.Context(), c)
+	must(t, err)
+	if len(b.Texts) != 1 || b.Texts[0].Index != 3 {
+		t.Errorf("to be answered are %+v, want the third text alone", b.Texts)
+	}
+	if got := one[string](f, `SELECT string_agg(body, '' ORDER BY index) FROM messages WHERE direction = 'in'`); got != "abc" {
+		t.Errorf("the transcript has %q, want abc", got)
+	}
+}
+
 // lifted are the texts of the row's burst that lifted an opt-out, by index.
 func (f *fixture) lifted(conversation uuid.UUID) (indexes []int) {
 	f.t.Helper()
