@@ -2,6 +2,7 @@ package store_test
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"slices"
 	"strings"
@@ -36,6 +37,32 @@ func (f *fixture) delivery() string {
 	f.t.Helper()
 	f.replaysAlike()
 	return one[string](f, `SELECT concat_ws(' ', status, error_code, (SELECT count(*) FROM opt_outs)) FROM messages WHERE index = 0`)
+}
+
+// Of two receipts of one recipient, whichever is told of first, the further counts, and a
+// failure is the furthest.
+func TestReceiptsOfOneRecipient(t *testing.T) {
+	t.Parallel()
+	code := map[chat.Status]int{chat.Undelivered: 30003, chat.FailedSend: 30008}
+	order := []chat.Status{chat.Sent, chat.Delivered, chat.Read, chat.Undelivered, chat.FailedSend}
+	f := newFixture(t)
+	f.live(ann, ch1, mb1)
+	n := 0
+	for i, first := range order {
+		for j, then := range order {
+			f.apply(f.text(ch1, "", "bot", n, "hi"))
+			for _, status := range []chat.Status{first, then} {
+				f.apply(f.receipt(ch1, n, status, code[status]))
+			}
+			further := order[max(i, j)]
+			got := one[string](f, `SELECT concat_ws(' ', status, error_code) FROM messages WHERE index = $1`, n)
+			if want := fmt.Sprint(further, " ", code[further]); got != want {
+				t.Errorf("%s and then %s: the text is %s, want %s", first, then, got, want)
+			}
+			n++
+		}
+	}
+	f.replaysAlike()
 }
 
 // What Twilio says of somebody else, whom another program has added, says nothing about
