@@ -46,6 +46,44 @@ func TestTurnKeepsHoles(t *testing.T) {
 	}
 }
 
+// A turn counts once: neither the same replies nor others to the same texts, nor to
+// earlier ones, are queued again, and what the first has left behind stays.
+func TestTurnCountsOnce(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	ctx := t.Context()
+	id := f.live(ann, ch1, mb1)
+	f.apply(f.text(ch1, mb1, ann, 1, "a"), f.text(ch1, mb1, ann, 2, "b"))
+	lease := f.lease(id)
+	turn := chat.Turn{Through: 2, GapsChecked: 2, Replies: []string{"one", "two"}, State: []byte(`{"n": 1}`)}
+	after := func() string {
+		t.Helper()
+		return one[string](f, `SELECT concat_ws(' ', answered_through_index, gaps_checked_through, handler, (SELECT state FROM bot_state),
+			(SELECT string_agg(concat_ws(' ', body, status, turn, ordinal), ', ' ORDER BY turn, ordinal, created_at) FROM messages WHERE purpose = 'reply'))
+			FROM conversations`)
+	}
+	const want = `2 2 bot {"n": 1} one queued 2 0, two queued 2 1`
+	other := chat.Turn{Through: 2, GapsChecked: 3, Replies: []string{"one", "two", "three"}, State: []byte(`{"n": 2}`), HandOver: true}
+	earlier := other
+	earlier.Through = 1
+	for _, tt := range []struct {
+		name string
+		turn chat.Turn
+	}{{"first", turn}, {"the same again", turn}, {"another answer", other}, {"an answer to an earlier text", earlier}} {
+		must(t, f.FinishTurn(ctx, lease, tt.turn))
+		if got := after(); got != want {
+			t.Errorf("%s: the turn has left %s, want %s", tt.name, got, want)
+		}
+	}
+
+	// Should a row ever not know that it has answered, the transcript still does.
+	f.exec(`UPDATE conversations SET answered_through_index = -1`)
+	must(t, f.FinishTurn(ctx, lease, turn))
+	if got := after(); got != want {
+		t.Errorf("by a row that has forgotten: the turn has left %s, want %s", got, want)
+	}
+}
+
 // A text that comes to light when a later one has been dealt with is in the transcript,
 // and no turn is asked to answer it.
 func TestBurstWithoutWhatComesLate(t *testing.T) {

@@ -241,7 +241,8 @@ func TestStopToAnotherSender(t *testing.T) {
 }
 
 // Row W1: every webhook is delivered three times, in any order, and one in
-// fifty never. One round of polling later our transcripts are Twilio's.
+// fifty never. One round of polling later our transcripts are Twilio's, and every text
+// that calls for an answer has got it once.
 func TestInexactWebhooks(t *testing.T) {
 	t.Parallel()
 	const conversations, rounds, burst = 24, 5, 5
@@ -278,6 +279,9 @@ func TestInexactWebhooks(t *testing.T) {
 	}
 	if again := repeatedAt(s.sim); len(again) > 0 {
 		t.Errorf("sent more than once: %q", again)
+	}
+	for _, wrong := range misanswered(t, s.db) {
+		t.Error(wrong)
 	}
 	// Holes before a text are filled before it is answered, so most of what was
 	// lost may be there before the round of polling; either way it is counted.

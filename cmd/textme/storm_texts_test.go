@@ -62,8 +62,8 @@ func (s *storm) texts(n int, over time.Duration) {
 	}
 }
 
-// checkTranscripts lets one round of polling pass and compares everything with
-// what Twilio has.
+// checkTranscripts lets one round of polling pass, compares everything with what Twilio
+// has, and each answer with what calls for it.
 func (s *storm) checkTranscripts(tapped *wiretap) {
 	s.t.Helper()
 	s.settled(faultyTime) // with all webhooks delivered, however late
@@ -78,6 +78,9 @@ func (s *storm) checkTranscripts(tapped *wiretap) {
 	}
 	if again := repeatedAt(s.sim); len(again) > 0 {
 		s.t.Errorf("sent more than once: %q", again)
+	}
+	for _, wrong := range misanswered(s.t, s.db) {
+		s.fail("%s", wrong)
 	}
 }
 
@@ -185,8 +188,8 @@ func (s *storm) checkCommitted(webhooks []tapped) {
 	s.t.Logf("webhooks answered, by status: %v; the slowest took %v; at most %v without success", statuses, slowest.Round(time.Millisecond), gap.Round(time.Millisecond))
 }
 
-// Row W1: the transcripts are Twilio's, byte for byte, although replicas are
-// killed while the webhooks come.
+// Row W1: the transcripts are Twilio's, byte for byte, and every text that calls for an
+// answer has got it once, although replicas are killed while the webhooks come.
 func TestStormTexts(t *testing.T) {
 	s, tapped := newTextStorm(t, func(map[string]string) {})
 	n := size("STORM_TEXTS", 2000)
