@@ -411,6 +411,51 @@ func TestRefusedConnectionIsKnownToChangeNothing(t *testing.T) {
 	}
 }
 
+// An error that never ends is read up to the bound and no further: the call is over at
+// once, the connection given up, and what stands behind the bound is as good as not
+// there. All that fits is read.
+func TestEndlessErrors(t *testing.T) {
+	t.Parallel()
+	refusal := `{"code":20404,"message":"Not found","status":404}`
+	for name, tt := range map[string]struct {
+		status, size int // of what comes before the body stops and does not end
+		code         int
+		class        chat.ErrorClass
+	}{
+		"as long as the bound": {http.StatusNotFound, maxErrorAnswer, 20404, chat.Gone},
+		"longer, 404":          {http.StatusNotFound, maxErrorAnswer + len(refusal), 0, chat.Transient},
+		"longer, 502":          {http.StatusBadGateway, maxErrorAnswer + len(refusal), 0, chat.Transient},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			left := make(chan struct{}, 1)
+			srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				pour(w, tt.status, tt.size-len(refusal))
+				_, _ = io.WriteString(w, refusal)
+				_ = http.NewResponseController(w).Flush()
+				<-r.Context().Done() // until the client gives the connection up
+				left <- struct{}{}
+			}))
+			t.Cleanup(srv.Close)
+			c := newClient(t, srv.URL)
+			ctx, start := within(t), time.Now()
+			_, err := c.FetchConversation(ctx, testCH)
+			if took := time.Since(start); took >= c.timeout {
+				t.Errorf("it waited for more until its time was up, %v", took)
+			}
+			var te *chat.TwilioError
+			if !errors.As(err, &te) || te.Status != tt.status || te.Code != tt.code || te.Class() != tt.class {
+				t.Errorf("got %v, want an answer %d with code %d, %s", err, tt.status, tt.code, tt.class)
+			}
+			select {
+			case <-left:
+			case <-ctx.Done():
+				t.Error("the connection is kept")
+			}
+		})
+	}
+}
+
 // Row T7: the SDK neither reads nor closes the body of an error; each would keep
 // a connection and its goroutines. STORM_ERRORS is how many there are; 50000 is
 // the row's size.
