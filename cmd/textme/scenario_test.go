@@ -68,7 +68,8 @@ func scenarios(first uint64, n int) (all []*scenario) {
 	return all
 }
 
-// play runs the scenarios at once and checks each when all has settled.
+// play runs the scenarios at once and checks each when all has settled, and that what the
+// clients were told of every sign-up is so.
 func (s *storm) play(all []*scenario) {
 	s.t.Helper()
 	faults := everyFault(scenarioCalls)
@@ -87,6 +88,11 @@ func (s *storm) play(all []*scenario) {
 	s.settled(settleTime)
 
 	facts := s.facts()
+	for key, outcome := range s.checkRecorded() { // nobody's is refused, capped or failed
+		if outcome != chat.Admitted && outcome != chat.Joined && (outcome != chat.OptedOut || !saidStop(facts.history(s.accepted[key]))) {
+			s.fail("%s of %s came to %q", key, s.accepted[key], outcome)
+		}
+	}
 	for ch, stays := range facts.empty {
 		if stays {
 			s.fail("%s has nobody and nothing in it, and nobody discards it", ch)
@@ -262,10 +268,7 @@ func (f scenarioFacts) broken(phone chat.Phone) (list []string) {
 	if n := f.late[phone]; n > 0 {
 		complain("%d texts began to be sent after a STOP", n)
 	}
-	h := f.oracle.Pairs[twiliosim.Pair{Phone: string(phone), Sender: storySender}]
-	if h == nil {
-		h = &twiliosim.PairHistory{}
-	}
+	h := f.history(phone)
 	held, chains := map[string]string{}, map[string]*scenarioRow{}
 	var open []string
 	for _, r := range f.rows[phone] {
@@ -288,7 +291,7 @@ func (f scenarioFacts) broken(phone chat.Phone) (list []string) {
 		complain("open are %q, at Twilio %q with %d participants", open, bound, len(h.Present))
 	}
 	f.checkPosts(h, held, chains, complain)
-	silent := slices.ContainsFunc(h.Inbound, func(text twiliosim.InboundText) bool { return text.Body == "STOP" })
+	silent := saidStop(h)
 	for chain, c := range chains {
 		if c.admitted > 0 && !c.taken && !silent {
 			complain("the row %s was admitted and not welcomed", chain)
@@ -300,6 +303,19 @@ func (f scenarioFacts) broken(phone chat.Phone) (list []string) {
 		}
 	}
 	return list
+}
+
+// history is what the simulator knows of one number.
+func (f scenarioFacts) history(phone chat.Phone) *twiliosim.PairHistory {
+	if h := f.oracle.Pairs[twiliosim.Pair{Phone: string(phone), Sender: storySender}]; h != nil {
+		return h
+	}
+	return &twiliosim.PairHistory{}
+}
+
+// saidStop reports whether they ever did.
+func saidStop(h *twiliosim.PairHistory) bool {
+	return slices.ContainsFunc(h.Inbound, func(text twiliosim.InboundText) bool { return text.Body == "STOP" })
 }
 
 // checkPosts looks at what we posted, by the ids in the attributes and by the

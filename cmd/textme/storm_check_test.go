@@ -37,34 +37,41 @@ func (s *storm) checkPromise() {
 	}
 }
 
-// checkAccepted compares the accepted sign-ups with the recorded ones.
+// checkAccepted compares the accepted sign-ups with the recorded ones, which all got a
+// conversation.
 func (s *storm) checkAccepted() {
 	s.t.Helper()
-	rows, err := s.db.Query(s.t.Context(), `SELECT dedupe_key, phone, coalesce(outcome, '') FROM signups g
-		JOIN customers k ON k.id = customer_id LEFT JOIN signup_outcomes ON signup_id = g.id`)
-	must(s.t, err)
-	defer rows.Close()
-	recorded := map[string]bool{}
-	for rows.Next() {
-		var key, outcome string
-		var phone chat.Phone
-		must(s.t, rows.Scan(&key, &phone, &outcome))
-		_, number, _ := strings.Cut(key, "signup-")
-		key = "signup-" + number
-		recorded[key] = true
-		if s.accepted[key] != phone {
-			s.fail("%s is recorded for %s, accepted for %s", key, phone, s.accepted[key])
-		}
-		if outcome != string(chat.Admitted) && outcome != string(chat.Joined) {
+	for key, outcome := range s.checkRecorded() {
+		if outcome != chat.Admitted && outcome != chat.Joined {
 			s.fail("%s came to %q", key, outcome)
 		}
 	}
-	must(s.t, rows.Err())
+}
+
+// checkRecorded sees that the sign-ups which are recorded are those that were accepted,
+// and returns what they came to, "" for nothing yet, by idempotency key.
+func (s *storm) checkRecorded() map[string]chat.Outcome {
+	s.t.Helper()
+	outcomes := map[string]chat.Outcome{}
+	var key string
+	var phone chat.Phone
+	var outcome chat.Outcome
+	s.each(`SELECT dedupe_key, phone, coalesce(outcome, '') FROM signups g
+		JOIN customers k ON k.id = customer_id LEFT JOIN signup_outcomes ON signup_id = g.id`,
+		[]any{&key, &phone, &outcome}, func() {
+			_, number, _ := strings.Cut(key, "signup-")
+			key := "signup-" + number
+			outcomes[key] = outcome
+			if s.accepted[key] != phone {
+				s.fail("%s is recorded for %s, accepted for %s", key, phone, s.accepted[key])
+			}
+		})
 	for key := range s.accepted {
-		if !recorded[key] {
+		if _, recorded := outcomes[key]; !recorded {
 			s.fail("%s was accepted and is lost", key)
 		}
 	}
+	return outcomes
 }
 
 type stormRow struct {

@@ -312,6 +312,7 @@ func (f *failpoints) live(p plan) (deaths []string) {
 	lifeKinds[p.kind](l)
 	deaths = f.disarm() // whatever comes now comes to an end
 	l.settled(settleTime)
+	l.checkRecorded()
 	if broken := l.facts().broken(l.phone); len(broken) > 0 {
 		l.t.Errorf("%s:\n\t%s\nhistory: %v", l.phone, strings.Join(broken, "\n\t"), l.history)
 	}
