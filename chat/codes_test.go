@@ -13,8 +13,8 @@ import (
 )
 
 // What the codes call for, as Twilio's error pages and the design have it. No code of
-// the table may be missing here. On a receipt only a SenderError calls for something,
-// and 21610: nothing is ever sent again because of one.
+// the table may be missing here. On a receipt only a SenderError and an OperatorError call
+// for something, and 21610: nothing is ever sent again because of one.
 var classes = map[ErrorClass][]int{
 	Transient: {
 		20409, 20429, 20500, 20503, 50063, 50074, 50391, 50419,
