@@ -85,7 +85,11 @@ func newStormOf(t *testing.T, program string, change func(*twiliosim.Options, ma
 	t.Logf("STORM_SEED=%d", s.seed)
 	account, token := "AC"+randomHex(16), randomHex(16)
 	balancer := httptest.NewServer(&httputil.ReverseProxy{
-		Rewrite:      func(r *httputil.ProxyRequest) { r.SetURL(s.anyReplica()) },
+		Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(s.anyReplica()) },
+		ModifyResponse: func(res *http.Response) error {
+			res.Header.Set(answeredBy, res.Request.URL.Host)
+			return nil
+		},
 		ErrorHandler: func(w http.ResponseWriter, _ *http.Request, _ error) { w.WriteHeader(http.StatusBadGateway) },
 	})
 	t.Cleanup(balancer.Close)
@@ -200,9 +204,13 @@ func (s *storm) stop() {
 	}
 }
 
-// end stops a replica in an orderly way.
+// end stops a replica in an orderly way. It must be alive: whatever happened to it, it
+// was not to end by itself.
 func (s *storm) end(r *replica) {
 	s.t.Helper()
+	if isClosed(r.ended) {
+		s.t.Errorf("a replica has ended by itself:\n%s", tail(r.out.String(), 6000))
+	}
 	_ = r.cmd.Process.Signal(os.Interrupt)
 	select {
 	case <-r.ended:
@@ -237,11 +245,14 @@ func (s *storm) signUpAt(ctx context.Context, client *http.Client, source string
 		begin := time.Now()
 		r, err := client.Do(req)
 		if err != nil { // unknown: the same again
+			if took := time.Since(begin); took < client.Timeout { // the client has not given up
+				s.answered(answer{begin, req.URL.Host, 0, took})
+			}
 			s.refuse()
 			continue
 		}
 		_ = r.Body.Close() // an answer without interest but for its status
-		s.answered(answer{begin, r.StatusCode, time.Since(begin)})
+		s.answered(answer{begin, req.URL.Host, r.StatusCode, time.Since(begin)})
 		switch r.StatusCode {
 		case http.StatusAccepted:
 			s.mu.Lock()
@@ -286,6 +297,15 @@ func (s *storm) signUps(n, numbers int, over time.Duration) {
 	s.t.Helper()
 	ctx, cancel := context.WithTimeout(s.t.Context(), over+settleTime)
 	defer cancel()
+	enough := make(chan struct{})
+	close(enough)
+	s.signUpsUntil(ctx, enough, n, numbers, over)
+}
+
+// signUpsUntil goes on with more of the same numbers, at the same pace, until there are
+// enough.
+func (s *storm) signUpsUntil(ctx context.Context, enough <-chan struct{}, n, numbers int, over time.Duration) {
+	s.t.Helper()
 	feed := make(chan int)
 	var clients sync.WaitGroup
 	for range 64 {
@@ -299,12 +319,21 @@ func (s *storm) signUps(n, numbers int, over time.Duration) {
 	}
 	pace := time.NewTicker(max(over/time.Duration(n), time.Microsecond))
 	defer pace.Stop()
-	for i := range n {
+	for i := 0; i < n || !isClosed(enough); i++ {
 		<-pace.C
 		feed <- i
 	}
 	close(feed)
 	clients.Wait()
+}
+
+func isClosed(c <-chan struct{}) bool {
+	select {
+	case <-c:
+		return true
+	default:
+		return false
+	}
 }
 
 // number is the i-th customer's: a valid mobile number.

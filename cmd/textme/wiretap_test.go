@@ -33,12 +33,17 @@ type tapped struct {
 	body   []byte
 }
 
-// answer is how a request was answered: status 0, not at all.
+// answer is how a request was answered: status 0, not at all. by is the address of the
+// replica that did, where there are several.
 type answer struct {
 	begun  time.Time
+	by     string
 	status int
 	took   time.Duration
 }
+
+// answeredBy is a header in which a balancer says to whom it went.
+const answeredBy = "Answered-By"
 
 // tap puts a wiretap between the simulator of opts and its webhooks' address.
 func tap(t *testing.T, opts *twiliosim.Options) *wiretap {
@@ -61,8 +66,11 @@ func (w *wiretap) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 	r.Body = io.NopCloser(bytes.NewReader(body))
 	seen := tapped{target: r.RequestURI, header: r.Header.Clone(), body: body, answer: answer{begun: time.Now()}}
 	proxy := httputil.ReverseProxy{
-		Rewrite:        func(r *httputil.ProxyRequest) { r.SetURL(w.to) },
-		ModifyResponse: func(res *http.Response) error { seen.status = res.StatusCode; return nil },
+		Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(w.to) },
+		ModifyResponse: func(res *http.Response) error {
+			seen.status, seen.by = res.StatusCode, res.Header.Get(answeredBy)
+			return nil
+		},
 	}
 	proxy.ServeHTTP(rw, r)
 	seen.took = time.Since(seen.begun)
