@@ -4,6 +4,8 @@ package main
 
 import (
 	"math/rand/v2"
+	"net/http"
+	"slices"
 	"testing"
 	"time"
 
@@ -54,12 +56,24 @@ func withLedger(opts *twiliosim.Options, env map[string]string) {
 // Row T1: a fifth of all calls goes wrong, in every way there is.
 func TestStormEveryFault(t *testing.T) {
 	s := newStorm(t, withLedger)
-	must(t, s.sim.SetFaults(everyFault(0.2)))
+	faults := everyFault(0.2)
+	must(t, s.sim.SetFaults(faults))
 	n := size("STORM_SIGNUPS", 1000)
 	s.signUps(n, n, time.Duration(n)*5*time.Millisecond)
 	took := s.settled(faultyTime * time.Duration(max(1, n/1000)))
 	s.checkPromise()
 	s.checkOracle()
+	played := s.sim.FaultCounts()
+	for _, f := range faults.Calls[0].Faults {
+		if played[f.String()] == 0 {
+			t.Errorf("no call met with %q: the test proves nothing", f)
+		}
+	}
+	for _, rule := range faults.Calls[1:] { // so rare that one of them has to do
+		if !slices.ContainsFunc(rule.Faults, func(f twiliosim.Fault) bool { return played[f.String()] > 0 }) {
+			t.Errorf("no call met with any of %v: the test proves nothing", rule.Faults)
+		}
+	}
 	var early []twiliosim.EarlyCall
 	for _, call := range s.sim.Traffic().Early {
 		if call.Since > inFlight {
@@ -78,7 +92,7 @@ func TestStormEveryFault(t *testing.T) {
 	if givenUp > 0 {
 		t.Errorf("%d jobs were given up", givenUp)
 	}
-	t.Logf("%d sign-ups settled after %v; at most %d calls at once; faults played: %v", n, took.Round(time.Millisecond), most, s.sim.FaultCounts())
+	t.Logf("%d sign-ups settled after %v; at most %d calls at once; faults played: %v", n, took.Round(time.Millisecond), most, played)
 }
 
 // callsAtOnce is how many calls a replica may have under way.
@@ -91,16 +105,30 @@ const inFlight = 500 * time.Millisecond
 // Row T2: a fifth of the creates are carried out and their answers lost.
 func TestStormAnswersLost(t *testing.T) {
 	s := newStorm(t, withLedger)
-	must(t, s.sim.SetFaults(twiliosim.Faults{Calls: []twiliosim.Rule{{
+	rule := twiliosim.Rule{
 		On:     []string{twiliosim.RouteCreateConversation, twiliosim.RouteAddParticipant, twiliosim.RouteCreateMessage},
 		Chance: 0.2,
 		Faults: []twiliosim.Fault{{Kind: twiliosim.LostAnswer}, {Kind: twiliosim.CutAnswer}},
-	}}}))
+	}
+	must(t, s.sim.SetFaults(twiliosim.Faults{Calls: []twiliosim.Rule{rule}}))
 	n := size("STORM_SIGNUPS", 500)
 	s.signUps(n, n, time.Duration(n)*3*time.Millisecond)
 	took := s.settled(faultyTime)
 	s.checkPromise()
 	s.checkOracle()
+	lost := map[string]int{}
+	for _, e := range s.sim.Ledger() {
+		if call, ok := e.Fact.(twiliosim.APICall); ok {
+			lost[call.Route+": "+call.Fault]++
+		}
+	}
+	for _, route := range rule.On {
+		for _, f := range rule.Faults {
+			if what := route + ": " + f.String(); lost[what] == 0 {
+				t.Errorf("never %q: the test proves nothing", what)
+			}
+		}
+	}
 	t.Logf("%d sign-ups settled after %v; %v", n, took.Round(time.Millisecond), s.sim.FaultCounts())
 }
 
@@ -143,7 +171,57 @@ func TestStormWebhooksFirst(t *testing.T) {
 	took := s.settled(faultyTime)
 	s.checkPromise()
 	s.checkOracle()
-	t.Logf("%d sign-ups settled after %v; %v", n, took.Round(time.Millisecond), s.sim.FaultCounts())
+	played := s.sim.FaultCounts()
+	for _, kind := range []twiliosim.Kind{twiliosim.TextBefore, twiliosim.TextAfter} {
+		if played[string(kind)] == 0 {
+			t.Errorf("there was no %q: the test proves nothing", kind)
+		}
+	}
+	first := s.heardFirst()
+	if first < n*9/10 { // on a busy machine one may be answered late
+		t.Errorf("of %d texts we had heard %d before our call was answered: the test proves too little", n, first)
+	}
+	t.Logf("%d sign-ups settled after %v; %d texts heard before our call was answered; %v", n, took.Round(time.Millisecond), first, played)
+}
+
+// heardFirst sees that the one text of each number is in the transcript, once, of the
+// conversation it was said in, and counts those which webhooks had brought by when the
+// call was answered that they came in on.
+func (s *storm) heardFirst() (first int) {
+	s.t.Helper()
+	var phone, place string
+	heard := map[string][]string{}
+	s.each(`SELECT phone, concat_ws('/', conversation_sid, message_sid) FROM messages m JOIN conversations c ON c.id = conversation_id
+		JOIN customers k ON k.id = customer_id WHERE direction = 'in'`, []any{&phone, &place}, func() { heard[phone] = append(heard[phone], place) })
+	pairs := s.sim.Oracle().Pairs
+	for pair, h := range pairs {
+		var said []string
+		for _, text := range h.Inbound {
+			said = append(said, text.ConversationSID+"/"+text.MessageSID)
+		}
+		if len(said) != 1 || !slices.Equal(heard[pair.Phone], said) {
+			s.fail("%s said %q, the transcript has %q, want one and the same", pair.Phone, said, heard[pair.Phone])
+		}
+	}
+	brought := map[string]bool{} // by message SID
+	for _, e := range s.sim.Ledger() {
+		switch fact := e.Fact.(type) {
+		case twiliosim.WebhookAttempt:
+			if fact.EventType == "onMessageAdded" && fact.Status == http.StatusNoContent {
+				brought[fact.MessageSID] = true
+			}
+		case twiliosim.APICall:
+			if fact.Fault != string(twiliosim.TextBefore) && fact.Fault != string(twiliosim.TextAfter) {
+				continue
+			}
+			for _, text := range pairs[twiliosim.Pair{Phone: fact.Phone, Sender: fact.Sender}].Inbound {
+				if brought[text.MessageSID] {
+					first++
+				}
+			}
+		}
+	}
+	return first
 }
 
 // checkOracle asks the simulator's ledger: everybody was bound in one
