@@ -23,9 +23,12 @@ import (
 // goes wrong and webhooks come late, twice and out of order. Twilio then
 // recovers, everything settles, and invariants are checked.
 //
-// STORM_SCENARIOS sets how many, STORM_SEED the first one's seed, which is all
-// that a scenario and its number are made of: with STORM_SCENARIOS=1 one that
-// failed runs again.
+// STORM_SCENARIOS sets how many, STORM_SEED the first one's seed, of which come a
+// scenario's number, what happens in it, after which pauses, and what goes wrong with
+// calls and webhooks that are about the number. Not of it come what goes wrong with a
+// call that only names a conversation, such as its creation, since the name is new each
+// time; which replica is asked; and who is faster. With STORM_SCENARIOS=1 one that
+// failed runs again, and may have to run more than once to fail again.
 type scenario struct {
 	seed    uint64
 	phone   chat.Phone
@@ -73,7 +76,7 @@ func scenarios(first uint64, n int) (all []*scenario) {
 func (s *storm) play(all []*scenario) {
 	s.t.Helper()
 	faults := everyFault(scenarioCalls)
-	faults.Seed = 1 // what is left to chance is left to the scenario's number
+	faults.Seed = 1 // whatever is about a number goes by the number alone, in any company
 	faults.Webhooks = []twiliosim.Rule{
 		{Chance: scenarioWebhooks, Faults: []twiliosim.Fault{{Kind: twiliosim.WebhookRepeated}, {Kind: twiliosim.WebhookRetried, Copies: 2}}},
 		{Chance: scenarioWebhooks, Faults: []twiliosim.Fault{{Kind: twiliosim.WebhookDelayed, Delay: 3 * time.Second}, {Kind: twiliosim.WebhookEarly}}},

@@ -65,7 +65,9 @@ const settingUp = 60
 // and before and after each call to Twilio, one after another, while somebody
 // lives through all there is: texting first, signing up, STOP and START, being
 // closed, taken out and deleted by others. Which points there are is found by
-// letting it happen; so none can be forgotten.
+// letting it happen: they are those that these lives reach. All calls that change
+// something at Twilio must be among them; a commit to which no life leads is not, and
+// two with the same first and last statement are one.
 //
 // STORM_FAILPOINTS is how many lives there are, each of a number of its own. With
 // STORM_EACH, there are no more when the service has died so often at each point, and
@@ -82,6 +84,13 @@ func TestStormFailpoints(t *testing.T) {
 			f.arm(p)
 			f.live(p)
 			v.see(p.kind, f.points(), nil)
+		}
+		for _, call := range changes {
+			for _, point := range []string{"before " + call, "after " + call} {
+				if v.points[point] == nil {
+					t.Errorf("no life leads to the point %s", point)
+				}
+			}
 		}
 		t.Logf("%d points: %s", len(v.points), strings.Join(slices.Sorted(maps.Keys(v.points)), ", "))
 	}) || len(v.points) == 0 { // not chosen by -run
@@ -102,6 +111,12 @@ func TestStormFailpoints(t *testing.T) {
 	if !enough || died < v.lived()/2 {
 		t.Errorf("that is too seldom: %d of %d, and at each point %d wanted", died, v.lived(), v.each)
 	}
+}
+
+// changes are all calls with which the service changes something at Twilio.
+var changes = []string{
+	"POST /v1/Conversations", "DELETE /v1/Conversations/{}",
+	"POST /v1/Conversations/{}/Participants", "POST /v1/Conversations/{}/Messages",
 }
 
 // undisturbed lives of each kind tell which points there are.
