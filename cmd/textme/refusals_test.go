@@ -18,7 +18,7 @@ import (
 func TestRefusedForGood(t *testing.T) {
 	t.Parallel()
 	var cases []oddCase
-	for _, code := range []int{50407, 50409, 21211, 21606, 21608, 21612, 21614} {
+	for _, code := range []int{50407, 50409, 21211, 21408, 21606, 21608, 21612, 21614} {
 		cases = append(cases, oddCase{fmt.Sprint(code), func(o *oddStory, phone chat.Phone) {
 			o.sim.RefuseNumber(string(phone), code)
 			o.signsUp(phone, "Canary")

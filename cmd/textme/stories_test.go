@@ -149,6 +149,8 @@ func TestRefusedNumbers(t *testing.T) {
 	for phone, want := range map[chat.Phone]string{
 		"+18005550199":  "refused: a toll-free number",
 		"+19005550199":  "refused: a premium-rate number",
+		"+493012345678": "refused: a landline",
+		"+881612345678": "refused: a satellite number, or another of no country",
 		"+447911123456": "refused: a number of a region that is not served (GG)",
 	} {
 		s.signsUp(phone, "Canary")
