@@ -56,6 +56,47 @@ func TestRefusedForGood(t *testing.T) {
 	newOddStory(t).tell(t, cases)
 }
 
+// Row T5: staff see whose conversation did not come about, and why, in plain words: in
+// the list and on its own page.
+func TestStaffSeeWhyItFailed(t *testing.T) {
+	t.Parallel()
+	o := newOddStory(t)
+	o.signsIn()
+	const live, refused, taken = chat.Phone("+14155550150"), chat.Phone("+14155550151"), chat.Phone("+14155550152")
+	o.sim.RefuseNumber(string(refused), 21408)
+	_, _, err := o.console().Foreign("crm-17", "", string(taken), storySender)
+	must(t, err)
+	for _, phone := range []chat.Phone{live, refused, taken} {
+		o.signsUp(phone, "Canary")
+		o.settled()
+	}
+	whys := map[chat.Phone]string{
+		refused: "texting this country is switched off (geo permissions)",
+		taken:   "the number is in a conversation of another system with this sender",
+	}
+	all := o.get("/admin/conversations", http.StatusOK)
+	for _, phone := range []chat.Phone{live, refused, taken} {
+		page := "/admin/conversations/" + o.conversationOf(phone)
+		row := ""
+		for _, r := range strings.Split(all, "<tr>") {
+			if strings.Contains(r, page) {
+				row = r
+			}
+		}
+		head := between(o.get(page, http.StatusOK), `<div class="top">`, `<div class="two">`) // below stand the sign-ups, with the same words
+		for where, text := range map[string]string{"the list": row, "the page": head} {
+			if failed := strings.Contains(text, `data-state="failed">failed<`); failed != (whys[phone] != "") {
+				t.Errorf("%s says that %s has failed: %t", where, phone, failed)
+			}
+			for other, why := range whys {
+				if says := strings.Contains(text, `class="reason">`+why+`<`); says != (other == phone) {
+					t.Errorf("%s of %s says %q: %t", where, phone, why, says)
+				}
+			}
+		}
+	}
+}
+
 // A refusal that nobody has heard of is not repeated either. Once its cause is
 // gone, staff have everything tried again that it struck.
 func TestTriedAgain(t *testing.T) {
