@@ -3,6 +3,7 @@ package jobs
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"os"
 	"sync"
@@ -152,6 +153,47 @@ func TestObserve(t *testing.T) {
 }
 
 var errPanic = errors.New("panics")
+
+// Whoever has to wait, by a use case's word or by Twilio's, as while it does not answer,
+// runs again as if for the first time: nothing of it counts as an attempt or a failure,
+// however often, and so nobody is given up for it.
+func TestWaitsAreNoAttempts(t *testing.T) {
+	t.Parallel()
+	q, pool := newTestQueue(t)
+	const waits = 3
+	why := map[uuid.UUID]error{
+		uuid.New(): chat.Snooze{After: 10 * time.Millisecond, Why: "the rate is used up"},
+		uuid.New(): &chat.TwilioError{Op: "fetch conversation", RetryAfter: 10 * time.Millisecond, Err: errors.New("no answer")},
+		uuid.New(): fmt.Errorf("look up: %w", &chat.TwilioError{Op: "list messages", Status: 429, RetryAfter: 10 * time.Millisecond, Err: errors.New("busy")}),
+	}
+	for id := range why {
+		enqueue(t, q, pool, chat.AdvanceJob{ConversationID: id})
+	}
+	const counted = `cardinality(errors) > 0 OR attempt > CASE WHEN state IN ('running', 'completed') THEN 1 ELSE 0 END`
+	var mu sync.Mutex
+	runs := map[uuid.UUID]int{}
+	work(t, pool, nil, func(id uuid.UUID) error {
+		mu.Lock()
+		defer mu.Unlock()
+		if runs[id]++; runs[id] <= waits {
+			return why[id]
+		}
+		return nil
+	})
+	until(t, "all are done", func() bool {
+		if n := count(t, pool, counted); n > 0 {
+			t.Fatalf("something counts against %d jobs", n)
+		}
+		return count(t, pool, `state = 'completed'`) == len(why)
+	})
+	mu.Lock()
+	defer mu.Unlock()
+	for id, n := range runs {
+		if n != waits+1 {
+			t.Errorf("%v ran %d times, want %d", why[id], n, waits+1)
+		}
+	}
+}
 
 // The queue drains faster than any sender can text, and each job runs once.
 func TestDrain(t *testing.T) {
