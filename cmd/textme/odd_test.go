@@ -317,6 +317,17 @@ var lostCases = []oddCase{
 		}}))
 		o.welcomed(phone)
 	}},
+	{"told that the name of the conversation is taken, by one we did not find", func(o *oddStory, phone chat.Phone) {
+		holder := o.nameTaken(phone, func(string) error { return nil })
+		o.expect("conversation", o.live(phone), holder)
+		o.expect("rows", o.rows(phone), "active 0")
+	}},
+	{"told that the name of the conversation is taken, by one that is closed", func(o *oddStory, phone chat.Phone) {
+		if holder := o.nameTaken(phone, o.console().Close); o.live(phone) == holder {
+			o.t.Error("the row has the conversation that is closed")
+		}
+		o.expect("rows", o.rows(phone), "closed 0 closed at Twilio, active 0")
+	}},
 	{"our mapping is lost", func(o *oddStory, phone chat.Phone) {
 		o.welcomed(phone)
 		before := o.mapping(phone)
@@ -337,6 +348,44 @@ var lostCases = []oddCase{
 		o.expect("mapping", o.mapping(phone), before)
 		o.live(phone)
 	}},
+}
+
+// nameTaken welcomes a person for whom the first call to make a conversation had no
+// answer, and the look for what it made found nothing: the second is told that the name
+// is taken, which is to be settled there and then. Before it, something happens to the
+// holder of the name, which is returned.
+func (o *oddStory) nameTaken(phone chat.Phone, meanwhile func(string) error) (holder string) {
+	o.t.Helper()
+	must(o.t, o.sim.SetFaults(twiliosim.Faults{Calls: []twiliosim.Rule{
+		{On: []string{twiliosim.RouteCreateConversation}, First: 1, Faults: []twiliosim.Fault{{Kind: twiliosim.LostAnswer}}},
+		{On: []string{twiliosim.RouteFetchConversation}, First: 1, Faults: []twiliosim.Fault{{Kind: twiliosim.Refusal, Code: 20404}}},
+	}}))
+	var row string
+	o.before(twiliosim.RouteFetchConversation, func(*http.Request) {
+		row = o.conversationOf(phone)
+		must(o.t, meanwhile("textme-"+row))
+	})
+	o.welcomed(phone)
+	o.expect("outcomes", o.outcomes(phone), "admitted")
+	for _, c := range o.sim.Conversations() {
+		if c.UniqueName == "textme-"+row {
+			holder = c.SID
+		}
+	}
+	told := 0
+	for _, e := range o.sim.Ledger() {
+		if call, ok := e.Fact.(twiliosim.APICall); ok && call.Conversation == "textme-"+row && call.Code == 50353 {
+			told++
+		}
+	}
+	if told != 1 {
+		o.t.Errorf("%d calls were told that the name is taken, want 1: the test proves nothing", told)
+	}
+	const failures = `SELECT coalesce(sum(cardinality(errors)), 0) FROM river_job WHERE args->>'conversation_id' = $1`
+	if n := one[int](o.story, failures, row); n != 1 {
+		o.t.Errorf("%d attempts failed, want only the one without an answer", n)
+	}
+	return holder
 }
 
 // endedBeforeWelcome ends the conversation after the participant was added and
