@@ -304,6 +304,42 @@ func TestRefusedByCarriers(t *testing.T) {
 	}
 }
 
+// Row T3: while Twilio is left alone because it does not answer, whoever has something
+// to do waits. Only a call that was made can fail; to be kept from making one counts
+// against nobody, however often, so that a long outage gives nobody up.
+func TestWaitingForTwilioCountsAgainstNobody(t *testing.T) {
+	t.Parallel()
+	s := newStory(t)
+	s.sim.SetDown(twiliosim.DownDisconnected)
+	calls := func() int { return s.sim.FaultCounts()["down"] }
+	var people []chat.Phone
+	for i := range 16 {
+		people = append(people, chat.Phone(fmt.Sprintf("+141555501%02d", 50+i)))
+		s.signsUp(people[i], "Canary")
+	}
+	const (
+		waits    = `SELECT coalesce(min((metadata->>'snoozes')::int), 0) FROM river_job WHERE kind = 'advance' AND finalized_at IS NULL`
+		failures = `SELECT coalesce(sum(cardinality(errors)), 0) FROM river_job`
+		counted  = `SELECT count(*) FROM river_job WHERE attempt > coalesce(cardinality(errors), 0) + CASE WHEN state = 'running' THEN 1 ELSE 0 END`
+	)
+	s.until("everybody has waited, and again", func() bool {
+		if failed, made := one[int](s, failures), calls(); failed > made {
+			t.Fatalf("%d attempts have failed, with %d calls", failed, made)
+		}
+		return one[int](s, waits) >= 2
+	})
+	if n := one[int](s, counted); n > 0 {
+		t.Errorf("%d jobs count attempts that did not fail", n)
+	}
+	t.Logf("%d attempts failed, with %d calls", one[int](s, failures), calls())
+
+	s.sim.SetDown(twiliosim.Up)
+	for _, phone := range people {
+		s.gets(phone, "thanks for signing up")
+	}
+	s.settled()
+}
+
 // signsIn lets the browser see the admin pages.
 func (s *story) signsIn() {
 	s.t.Helper()
