@@ -1,6 +1,7 @@
 package twilio
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net/url"
@@ -99,7 +100,8 @@ func sameHost(a, b string) bool {
 func (p *planner) toUs(address string) bool {
 	u, _ := splitURL(address)
 	ours, _ := splitURL(p.setup.URL)
-	return sameHost(address, p.setup.URL) && path.Dir(u.path) == path.Dir(ours.path)
+	return sameHost(address, p.setup.URL) && path.Dir(u.path) == path.Dir(ours.path) &&
+		cmp.Or(u.port, u.defaultPort()) == cmp.Or(ours.port, ours.defaultPort())
 }
 
 // bridges warns of Conversations v2 (the Orchestrator) handing the channels'

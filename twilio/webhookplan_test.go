@@ -427,6 +427,12 @@ func TestWebhooksWarn(t *testing.T) {
 		"classic webhook of another application on our host": {func(a *account) {
 			a.others[numbers] = number(`"sms_url":"https://example.com/crm/messages"`)
 		}, []string{"texts to " + string(sender) + " are also posted to https://example.com/crm/messages, which hears"}, 2},
+		"classic webhook of another textme on our host": {func(a *account) {
+			a.others[numbers] = number(`"sms_url":"https://example.com:8443/webhooks/twilio/messages"`)
+		}, []string{"texts to " + string(sender) + " are also posted to https://example.com:8443/webhooks/twilio/messages, which hears"}, 2},
+		"our own classic webhook, with its port": {func(a *account) {
+			a.others[numbers] = number(`"sms_url":"https://example.com:443/webhooks/twilio/messages"`)
+		}, nil, 2},
 		"classic application": {func(a *account) {
 			a.others[numbers] = number(`"sms_url":"","sms_application_sid":"AP` + hex32 + `"`)
 		}, []string{"go to the application AP" + hex32}, 2},
