@@ -2,6 +2,7 @@ package store_test
 
 import (
 	"context"
+	"strings"
 	"testing"
 	"time"
 
@@ -95,6 +96,77 @@ func TestSenderReceiptsOfSomebodyElse(t *testing.T) {
 			hears(f.receiptOf(mb2, 0, chat.Delivered, 0), 1)
 			hears(f.receiptOf(mb1, 0, chat.Delivered, 0), 0)
 		})
+	}
+}
+
+// Which receipts pause whom, and which end a pause: only what was sent since it began,
+// or since the last one ended, and lately, tells. The account's is over with any word of
+// a carrier's, also on another sender's text; a sender's with a text of it that arrived.
+func TestWhatReceiptsTell(t *testing.T) {
+	t.Parallel()
+	const suspended, gone = 30002, 30005
+	account := chat.AccountScope
+	for name, tt := range map[string]struct {
+		before string // of the text's leaving: paused, or resumed, and how long ago
+		status chat.Status
+		code   int
+		want   string // what is paused then
+	}{
+		"the sender is not fit":                 {"", chat.Undelivered, unregistered, string(sender)},
+		"the account is not fit":                {"", chat.FailedSend, suspended, account},
+		"the number is none":                    {"", chat.Undelivered, gone, ""},
+		"not fit, hours ago":                    {"sent 2 hours ago", chat.Undelivered, suspended, ""},
+		"not fit, before the last pause ended":  {"resumed since " + account, chat.FailedSend, suspended, ""},
+		"the sender, before its last one ended": {"resumed since " + string(sender), chat.Undelivered, unregistered, ""},
+		"arrived, sent before the pause":        {"paused since " + account, chat.Delivered, 0, account},
+		"arrived, sent before the sender's":     {"paused since " + string(sender), chat.Delivered, 0, string(sender)},
+		"arrived":                               {"paused before " + account, chat.Delivered, 0, ""},
+		"arrived, with the sender paused":       {"paused before " + string(sender), chat.Delivered, 0, ""},
+		"a carrier has refused the number":      {"paused before " + account, chat.Undelivered, gone, ""},
+		"that says nothing of the sender":       {"paused before " + string(sender), chat.Undelivered, gone, string(sender)},
+		"still suspended":                       {"paused before " + account, chat.FailedSend, suspended, account},
+		"only the sender is not fit now":        {"paused before " + account, chat.Undelivered, unregistered, string(sender)},
+		"on its way":                            {"paused before " + account, chat.Sent, 0, account},
+		"arrived, with another sender paused":   {"paused before +15005550009", chat.Delivered, 0, "+15005550009"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			f := newFixture(t)
+			pause := func(scope, since, ended string) {
+				f.exec(`INSERT INTO pauses (scope, code, reason, probe_at, by_receipt, since, ended_at)
+					VALUES ($1, 30002, 'canary', now(), true, now() + $2::interval, now() + nullif($3, '')::interval)`, scope, since, ended)
+			}
+			sent := f.posted(f.live(ann, ch1, mb1))
+			_, err := f.RecordSent(t.Context(), ch1, sent)
+			must(t, err)
+			switch word, scope := tt.before, tt.before[strings.LastIndexByte(tt.before, ' ')+1:]; {
+			case strings.HasPrefix(word, "sent"):
+				f.exec(`UPDATE messages SET sending_at = sending_at - interval '2 hours'`)
+			case strings.HasPrefix(word, "resumed since"):
+				pause(scope, "-1 minute", "1 minute")
+			case strings.HasPrefix(word, "paused since"):
+				pause(scope, "1 minute", "")
+			case strings.HasPrefix(word, "paused before"):
+				pause(scope, "-1 minute", "")
+			}
+			f.apply(f.receipt(ch1, 0, tt.status, tt.code))
+			if got := one[string](f, `SELECT coalesce(string_agg(scope, ', '), '') FROM pauses WHERE ended_at IS NULL`); got != tt.want {
+				t.Errorf("paused is %q, want %q", got, tt.want)
+			}
+		})
+	}
+}
+
+// Of two pauses that one word brings about, the account's is told.
+func TestAccountsPauseIsTold(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	sent := f.posted(f.live(ann, ch1, mb1))
+	f.apply(f.receipt(ch1, 0, chat.FailedSend, 30002), f.receipt(ch1, 0, chat.Undelivered, unregistered))
+	r, err := f.RecordSent(t.Context(), ch1, sent)
+	must(t, err)
+	if r.Paused.Scope != chat.AccountScope || one[int](f, pausesNow) != 2 {
+		t.Errorf("told is %+v, of %d pauses", r.Paused, one[int](f, pausesNow))
 	}
 }
 
