@@ -87,7 +87,7 @@ var codes = map[int]Code{
 	21704: {SenderError, "the messaging service has no number", senderAdvice},
 	21705: {SenderError, "the messaging service SID is invalid", "check TWILIO_MESSAGING_SERVICE_SID"},
 	30001: {Transient, "the sender's queue overflowed", retryAdvice},
-	30002: {OperatorError, "the account is suspended", "see the account's state in Twilio's console; once it is lifted, sending goes on by itself"},
+	30002: {OperatorError, "the account is suspended", "see the account's state in Twilio's console; once the suspension is lifted, sending goes on by itself"},
 	30003: {RecipientError, "the phone is off or out of reach", "try again later"},
 	30004: {RecipientError, "the carrier blocks this number", recipientAdvice},
 	30005: {RecipientError, "the number does not exist any more", numberAdvice},

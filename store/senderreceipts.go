@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -16,9 +17,9 @@ import (
 // suspended while texts were on their way (https://www.twilio.com/docs/api/errors/30002);
 // its pause is over as soon as a carrier has anything else to say of a text.
 // What was sent before the pause, or before the last one ended, says nothing about now,
-// and an hour later nothing pauses any more that was only polled for so late; nor does
-// what became of a text on its way to somebody else in the conversation, who may be
-// behind another sender.
+// nor does a refusal of what was sent longer ago than tellsFor, which a poll may bring;
+// nor does what became of a text on its way to somebody else in the conversation, who
+// may be behind another sender.
 func (a *applier) senderReceipts(ctx context.Context, receipts []chat.Receipt) error {
 	var judged []chat.MessageSID // by a carrier
 	var at []chat.ParticipantSID
@@ -30,13 +31,10 @@ func (a *applier) senderReceipts(ctx context.Context, receipts []chat.Receipt) e
 				return err
 			}
 		}
-		switch r.Status {
-		case chat.Delivered, chat.Read:
-			judged, at, arrived = append(judged, r.Message), append(at, r.Participant), append(arrived, true)
-		case chat.Undelivered, chat.FailedSend:
-			if class != chat.OperatorError {
-				judged, at, arrived = append(judged, r.Message), append(at, r.Participant), append(arrived, false)
-			}
+		well := r.Status == chat.Delivered || r.Status == chat.Read
+		failed := r.Status == chat.Undelivered || r.Status == chat.FailedSend
+		if well || failed && class != chat.OperatorError {
+			judged, at, arrived = append(judged, r.Message), append(at, r.Participant), append(arrived, well)
 		}
 	}
 	if len(judged) == 0 {
@@ -51,6 +49,9 @@ func (a *applier) senderReceipts(ctx context.Context, receipts []chat.Receipt) e
 	return err
 }
 
+// tellsFor is how long after a text was sent a refusal of it says something about now.
+const tellsFor = time.Hour
+
 // pause stops the sender that a receipt speaks of, or the whole account; the first
 // time is to be told.
 func (a *applier) pause(ctx context.Context, r chat.Receipt, account bool) error {
@@ -59,11 +60,11 @@ func (a *applier) pause(ctx context.Context, r chat.Receipt, account bool) error
 		INSERT INTO pauses (scope, code, reason, probe_at, by_receipt)
 		SELECT s.scope, $1, $2, now(), true FROM messages m JOIN conversations c ON c.id = m.conversation_id,
 			LATERAL (SELECT CASE WHEN $5 THEN $6 ELSE c.sender END AS scope) s, (SELECT $4::text AS participant_sid) r
-		WHERE m.message_sid = $3 AND m.sending_at > now() - interval '1 hour' AND ` + theirs + `
+		WHERE m.message_sid = $3 AND m.sending_at > now() - $7::interval AND ` + theirs + `
 			AND NOT EXISTS (SELECT FROM pauses WHERE scope = s.scope AND ended_at > m.sending_at)
 		ON CONFLICT (scope) WHERE ended_at IS NULL DO NOTHING RETURNING scope, reason`
 	var p chat.Pause
-	began, err := optional(a.tx.QueryRow(ctx, q, r.ErrorCode, why.Error(), r.Message, r.Participant, account, chat.AccountScope).Scan(&p.Scope, &p.Reason))
+	began, err := optional(a.tx.QueryRow(ctx, q, r.ErrorCode, why.Error(), r.Message, r.Participant, account, chat.AccountScope, tellsFor).Scan(&p.Scope, &p.Reason))
 	if err != nil {
 		return fmt.Errorf("pause by receipt: %w", err)
 	}
