@@ -83,7 +83,13 @@ func (s *Service) Adopt(ctx context.Context, sid ConversationSID) error {
 		return err
 	}
 	a.ReplyFrom = replyFrom(texts, s.now())
-	return s.store.AdoptConversation(ctx, a)
+	if err := s.store.AdoptConversation(ctx, a); err != nil {
+		return err
+	}
+	if unheld, err = s.store.Unheld(ctx, sid); err != nil || unheld { // the pair's own row takes it over, and listens
+		return err
+	}
+	return s.ingest(ctx, sid, texts)
 }
 
 const (

@@ -112,7 +112,8 @@ type Conversation struct {
 	CredentialsRefused bool
 	PausedUntil        time.Time
 	Probing            bool
-	Sent               int // texts this worker got to Twilio
+	Sent               int       // texts this worker got to Twilio
+	RestoringSince     time.Time // as in GateFacts
 
 	LoadedAt time.Time // by the database's clock
 	Lease    Lease

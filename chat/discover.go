@@ -11,8 +11,9 @@ import (
 type discoveryStore interface {
 	// ClaimLook gives one replica the right to look for new conversations if
 	// a look is due, the next one every later. since is up to when they have
-	// been seen. The first time of all there is nothing to be found yet.
-	ClaimLook(ctx context.Context, every time.Duration) (since time.Time, due bool, err error)
+	// been seen. The first time of all there is nothing to be found yet. One that is
+	// late by more than away ends an outage.
+	ClaimLook(ctx context.Context, every, away time.Duration) (since time.Time, due bool, err error)
 	// FinishLook enqueues an AdoptJob for each conversation that belongs to
 	// no row, counts them, and remembers up to when all have been seen.
 	FinishLook(ctx context.Context, found []RemoteConversation, through time.Time) (unknown int, err error)
@@ -26,7 +27,7 @@ const lookOverlap = 5 * time.Minute
 // without our hearing of it, also if they are closed by now, and for those of
 // ours that an earlier state of the database does not know.
 func (s *Service) discover(ctx context.Context) error {
-	since, due, err := s.store.ClaimLook(ctx, s.opts.ReconcileEvery)
+	since, due, err := s.store.ClaimLook(ctx, s.opts.ReconcileEvery, s.away())
 	if err != nil || !due {
 		return err
 	}

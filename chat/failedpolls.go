@@ -72,7 +72,7 @@ func (s *Service) pollAgain(ctx context.Context, done PollDone, cause error) err
 	}
 	done.Next = s.pollWait(times, done.Next)
 	if waits {
-		done.Next = max(done.Next, te.RetryAfter)
+		done.Next, done.Owed = max(done.Next, te.RetryAfter), true
 	}
 	done.Next = jittered(done.Next)
 	done.IfActive = done.Next

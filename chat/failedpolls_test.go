@@ -25,7 +25,7 @@ type round struct {
 	unclaimed []ConversationSID
 }
 
-func (*round) ClaimLook(context.Context, time.Duration) (since time.Time, due bool, err error) {
+func (*round) ClaimLook(context.Context, time.Duration, time.Duration) (since time.Time, due bool, err error) {
 	return time.Time{}, false, nil
 }
 
@@ -47,6 +47,8 @@ func (r *round) MessagesAfter(ctx context.Context, sid ConversationSID, _ int) (
 	r.concerns = append(r.concerns, Concern(ctx))
 	return nil, r.wrong[sid]
 }
+
+func (*round) Restored(context.Context) (bool, error) { return false, nil }
 
 func (*round) ResumeCredentials(context.Context) (bool, error) { return false, nil }
 

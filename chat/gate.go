@@ -13,6 +13,9 @@ type GateFacts struct {
 	Consented bool      // a sign-up was admitted, or the person texted us first
 	Paused    string    // why sending is paused; "" when it is not
 	LastAct   time.Time // the person's own latest act: sign-up or text
+	// RestoringSince is when an outage ended whose missed news are still being asked
+	// for; zero: there is none.
+	RestoringSince time.Time
 }
 
 // Verdict is the gate's answer. The zero value lets the message go.
@@ -43,8 +46,8 @@ func (s *Service) gate(f GateFacts, probing bool) Verdict {
 }
 
 // gateRules in their order: the conversation still stands, the person has not
-// said STOP and did agree, the message is still called for, nothing is paused,
-// and it is not the middle of their night.
+// said STOP and did agree, the message is still called for, nothing is paused, what
+// an outage has missed is known, and it is not the middle of their night.
 var gateRules = []struct {
 	name string
 	ask  func(*Service, GateFacts) Verdict
@@ -71,6 +74,12 @@ var gateRules = []struct {
 		}
 		return Verdict{Until: s.now().Add(s.opts.Timing.probe()), Why: f.Paused}
 	}, "nothing is paused"},
+	{"outage", func(s *Service, f GateFacts) Verdict {
+		if !s.waitsForRestoring(f.Message, f.RestoringSince) {
+			return Verdict{}
+		}
+		return Verdict{Until: s.now().Add(s.opts.Timing.Rescue), Why: restoring}
+	}, "what an outage has missed is not waited for"},
 	{"quiet hours", func(s *Service, f GateFacts) Verdict {
 		now := s.now()
 		if now.Sub(f.LastAct) <= OwnAct {

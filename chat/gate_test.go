@@ -27,26 +27,28 @@ func TestGate(t *testing.T) {
 		cancel  string
 		until   time.Time
 	}{
-		"goes":                  {now: noon, change: func(*GateFacts) {}},
-		"conversation closed":   {now: noon, change: func(f *GateFacts) { f.State = Closed }, until: noon},
-		"participant missing":   {now: noon, change: func(f *GateFacts) { f.State = Pending }, until: noon},
-		"opted out":             {now: noon, change: func(f *GateFacts) { f.OptedOut = true }, cancel: "the person replied STOP"},
-		"opted out and paused":  {now: noon, change: func(f *GateFacts) { f.OptedOut, f.Paused = true, "x" }, cancel: "the person replied STOP"},
-		"no consent":            {now: noon, change: func(f *GateFacts) { f.Consented = false }, cancel: "no consent on record"},
-		"paused":                {now: noon, change: func(f *GateFacts) { f.Paused = "x" }, until: noon.Add(time.Minute)},
-		"paused, the probe":     {now: noon, change: func(f *GateFacts) { f.Paused = "x" }, probing: true},
-		"agent took over later": {now: noon, change: func(f *GateFacts) { f.Handler, f.HandlerAt = AgentHandler, noon.Add(1) }, cancel: "an agent has taken over"},
-		"the hand-over itself":  {now: noon, change: func(f *GateFacts) { f.Handler, f.HandlerAt = AgentHandler, noon }},
-		"the agent's own":       {now: noon, change: func(f *GateFacts) { f.Handler, f.HandlerAt, f.Message.Purpose = AgentHandler, noon.Add(1), AgentReply }},
-		"night, their own act":  {now: midnight, change: func(f *GateFacts) { f.LastAct = midnight.Add(-OwnAct) }},
-		"night, nobody asked":   {now: midnight, change: func(f *GateFacts) { f.LastAct = midnight.Add(-OwnAct - 1) }, until: time.Date(2026, 11, 22, 16, 0, 0, 0, time.UTC)},
-		"day, nobody asked":     {now: noon, change: func(f *GateFacts) { f.LastAct = noon.Add(-time.Hour) }},
+		"goes":                          {now: noon, change: func(*GateFacts) {}},
+		"conversation closed":           {now: noon, change: func(f *GateFacts) { f.State = Closed }, until: noon},
+		"participant missing":           {now: noon, change: func(f *GateFacts) { f.State = Pending }, until: noon},
+		"opted out":                     {now: noon, change: func(f *GateFacts) { f.OptedOut = true }, cancel: "the person replied STOP"},
+		"opted out and paused":          {now: noon, change: func(f *GateFacts) { f.OptedOut, f.Paused = true, "x" }, cancel: "the person replied STOP"},
+		"no consent":                    {now: noon, change: func(f *GateFacts) { f.Consented = false }, cancel: "no consent on record"},
+		"paused":                        {now: noon, change: func(f *GateFacts) { f.Paused = "x" }, until: noon.Add(time.Minute)},
+		"paused, the probe":             {now: noon, change: func(f *GateFacts) { f.Paused = "x" }, probing: true},
+		"agent took over later":         {now: noon, change: func(f *GateFacts) { f.Handler, f.HandlerAt = AgentHandler, noon.Add(1) }, cancel: "an agent has taken over"},
+		"the hand-over itself":          {now: noon, change: func(f *GateFacts) { f.Handler, f.HandlerAt = AgentHandler, noon }},
+		"the agent's own":               {now: noon, change: func(f *GateFacts) { f.Handler, f.HandlerAt, f.Message.Purpose = AgentHandler, noon.Add(1), AgentReply }},
+		"queued before an outage ended": {now: noon, change: func(f *GateFacts) { f.RestoringSince = noon.Add(1) }, until: noon.Add(30 * time.Second)},
+		"queued as an outage ended":     {now: noon, change: func(f *GateFacts) { f.RestoringSince = noon }},
+		"night, their own act":          {now: midnight, change: func(f *GateFacts) { f.LastAct = midnight.Add(-OwnAct) }},
+		"night, nobody asked":           {now: midnight, change: func(f *GateFacts) { f.LastAct = midnight.Add(-OwnAct - 1) }, until: time.Date(2026, 11, 22, 16, 0, 0, 0, time.UTC)},
+		"day, nobody asked":             {now: noon, change: func(f *GateFacts) { f.LastAct = noon.Add(-time.Hour) }},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			f := goes
 			tt.change(&f)
-			got := at(tt.now, Options{Quiet: quiet}).gate(f, tt.probing)
+			got := at(tt.now, Options{Quiet: quiet, ReconcileEvery: time.Minute}).gate(f, tt.probing)
 			if got.Cancel != tt.cancel || !got.Until.Equal(tt.until) || got.Goes() != (tt.cancel == "" && tt.until.IsZero()) {
 				t.Errorf("got %+v, want cancel %q, until %v", got, tt.cancel, tt.until)
 			}

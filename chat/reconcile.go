@@ -26,6 +26,9 @@ type reconcileStore interface {
 	Transcript(ctx context.Context, conversation uuid.UUID, after, through int) ([]TranscriptMessage, error)
 	// FinishPoll saves what was asked and when to ask again.
 	FinishPoll(ctx context.Context, done PollDone) error
+	// Restored ends the restoring after an outage if nothing is left to be asked, and
+	// reports that it did.
+	Restored(ctx context.Context) (bool, error)
 }
 
 // Poll is a conversation whose turn it is to be polled.
@@ -52,6 +55,7 @@ type PollDone struct {
 	HeardAt time.Time     // when it was asked for all that was said; zero: it was not
 	Asked   []MessageSID  // messages whose receipts were asked for
 	Mapping bool          // the mapping was checked
+	Owed    bool          // Twilio has asked to wait: it is still to be asked
 	Next    time.Duration // until the next poll; 0: never
 	// IfActive is the same for a conversation in which something has
 	// happened since it was claimed.
@@ -104,9 +108,9 @@ func (s *Service) reconcile(ctx context.Context) error {
 		case err != nil:
 			return err
 		case len(polls) == 0 && failed > 0:
-			return fmt.Errorf("%d polls failed", failed)
+			return errors.Join(fmt.Errorf("%d polls failed", failed), s.restored(ctx))
 		case len(polls) == 0:
-			return nil
+			return s.restored(ctx)
 		}
 		for i, p := range polls {
 			asked, err := s.poll(ctx, p)
@@ -164,8 +168,7 @@ func (s *Service) credentialsWork(ctx context.Context) error {
 // mappingDue reports whether the mapping is to be checked in this poll: at most
 // once a day, and whenever the poll is so late that we must have been away.
 func (s *Service) mappingDue(p Poll) bool {
-	away := s.now().Sub(p.DueAt) > 6*s.opts.ReconcileEvery
-	return away || s.now().Sub(p.MappingCheckedAt) >= mappingCheck
+	return s.now().Sub(p.DueAt) > s.away() || s.now().Sub(p.MappingCheckedAt) >= mappingCheck
 }
 
 // nextPoll is how long after this poll the next one is: ReconcileEvery while

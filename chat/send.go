@@ -176,6 +176,9 @@ func (s *Service) lookForAll(ctx context.Context, c *Conversation) error {
 // waiting, for the right to make a call too, is done before the gate, so that
 // its verdict is fresh.
 func (s *Service) sendOne(ctx context.Context, c *Conversation, m Outgoing) error {
+	if s.waitsForRestoring(m, c.RestoringSince) { // sparing all the rest, for the gate would say so
+		return Snooze{After: s.opts.Timing.Rescue, Why: restoring}
+	}
 	if err := s.pace.take(ctx, string(c.Sender), c.ID, s.opts.SendEvery); err != nil {
 		return err
 	}

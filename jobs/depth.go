@@ -57,6 +57,16 @@ func (q *Queue) Behind(ctx context.Context) (time.Duration, error) {
 	return q.oldestDue(ctx, []string{interactive}, []State{rivertype.JobStateAvailable})
 }
 
+// Untried implements store.Queue. A job that snoozes or failed once has been tried.
+func (q *Queue) Untried(ctx context.Context, kind string, by time.Time) (untried bool, err error) {
+	const some = `/* jobs.Untried */
+		SELECT EXISTS (SELECT FROM river_job WHERE kind = $1 AND created_at <= $2 AND attempt <= 1 AND state IN ('available', 'running'))`
+	if err := q.pool.QueryRow(ctx, some, kind, by).Scan(&untried); err != nil {
+		return false, fmt.Errorf("untried jobs: %w", err)
+	}
+	return untried, nil
+}
+
 // oldestDue is how long the oldest due job has been waiting: one look-up per state and
 // queue in River's index for fetching jobs.
 func (q *Queue) oldestDue(ctx context.Context, queues []string, states []State) (waits time.Duration, err error) {

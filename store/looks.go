@@ -15,19 +15,23 @@ import (
 const discoveryLook = "conversations"
 
 // ClaimLook gives one caller the right to look if a look is due; the next one
-// is every later, whatever becomes of this one. On a new database it only
-// notes that everything from before has been seen.
-func (s *Store) ClaimLook(ctx context.Context, every time.Duration) (since time.Time, due bool, err error) {
+// is every later, whatever becomes of this one. One that comes later than that by
+// more than away ends an outage: what that has missed is being restored from now on.
+// On a new database it only notes that everything from before has been seen.
+func (s *Store) ClaimLook(ctx context.Context, every, away time.Duration) (since time.Time, due bool, err error) {
 	err = s.tx(ctx, "claim look", func(tx pgx.Tx) error {
 		const q = `/* store.ClaimLook */
-			UPDATE looks SET next_at = now() + $2::interval WHERE scope = $1 AND next_at <= now() RETURNING seen_through`
-		err := tx.QueryRow(ctx, q, discoveryLook, every).Scan(&since)
+			UPDATE looks SET next_at = now() + $2::interval, outage_at = now() + $3::interval,
+				restoring_since = CASE WHEN outage_at <= now() THEN now() ELSE restoring_since END,
+				found_at = CASE WHEN outage_at <= now() THEN NULL ELSE found_at END
+			WHERE scope = $1 AND next_at <= now() RETURNING seen_through`
+		err := tx.QueryRow(ctx, q, discoveryLook, every, every+away).Scan(&since)
 		if due = err == nil; !errors.Is(err, pgx.ErrNoRows) {
 			return err
 		}
 		const first = `/* store.ClaimLook */
-			INSERT INTO looks (scope, next_at) VALUES ($1, now() + $2::interval) ON CONFLICT DO NOTHING`
-		_, err = tx.Exec(ctx, first, discoveryLook, every)
+			INSERT INTO looks (scope, next_at, outage_at) VALUES ($1, now() + $2::interval, now() + $3::interval) ON CONFLICT DO NOTHING`
+		_, err = tx.Exec(ctx, first, discoveryLook, every, every+away)
 		return err
 	})
 	return since, due, err
@@ -58,7 +62,10 @@ func (s *Store) FinishLook(ctx context.Context, found []chat.RemoteConversation,
 			return err
 		}
 		unknown = len(jobs)
-		const seen = `/* store.FinishLook */ UPDATE looks SET seen_through = greatest(seen_through, $2) WHERE scope = $1`
+		const seen = `/* store.FinishLook */
+			UPDATE looks SET seen_through = greatest(seen_through, $2),
+				found_at = CASE WHEN restoring_since IS NOT NULL THEN coalesce(found_at, now()) END
+			WHERE scope = $1`
 		_, err = tx.Exec(ctx, seen, discoveryLook, through)
 		return err
 	})

@@ -24,7 +24,7 @@ var claimOrder = []string{
 
 // ClaimPolls picks conversations that are due, in claimOrder, the longest due first.
 // A claim moves the conversation's time on by hold, so that other replicas pass it
-// by and a dead one's are taken up again.
+// by and a dead one's are taken up again; when it was due first, is remembered.
 func (s *Store) ClaimPolls(ctx context.Context, most int, hold time.Duration) (polls []chat.Poll, err error) {
 	err = s.tx(ctx, "claim polls", func(tx pgx.Tx) error {
 		polls = nil
@@ -34,7 +34,7 @@ func (s *Store) ClaimPolls(ctx context.Context, most int, hold time.Duration) (p
 				limit = (most + 1) / 2
 			}
 			q := `/* store.ClaimPolls */
-				UPDATE conversations c SET reconcile_at = now() + $2::interval
+				UPDATE conversations c SET reconcile_at = now() + $2::interval, claimed_due_at = least(c.claimed_due_at, due.reconcile_at)
 				FROM (SELECT id, reconcile_at FROM conversations
 					WHERE reconcile_at <= now() AND conversation_sid IS NOT NULL AND ` + which + `
 						AND NOT EXISTS (SELECT FROM rates WHERE scope = $3 AND next_at > now())
@@ -125,10 +125,11 @@ func (s *Store) FinishPoll(ctx context.Context, done chat.PollDone) error {
 		}
 		const q = `/* store.FinishPoll */
 			UPDATE conversations SET gaps_checked_through = greatest(gaps_checked_through, $2),
+				claimed_due_at = CASE WHEN $9 THEN claimed_due_at END,
 				heard_at = greatest(heard_at, $8), mapping_checked_at = CASE WHEN $3 THEN now() ELSE mapping_checked_at END,
 				reconcile_at = now() + nullif(CASE WHEN last_activity_at > $4 THEN $6::interval ELSE $5::interval END, interval '0')
 			WHERE id = $1 AND conversation_sid = $7`
-		_, err := tx.Exec(ctx, q, done.ConversationID, done.GapsChecked, done.Mapping, done.LastActivity, done.Next, done.IfActive, done.SID, done.HeardAt)
+		_, err := tx.Exec(ctx, q, done.ConversationID, done.GapsChecked, done.Mapping, done.LastActivity, done.Next, done.IfActive, done.SID, done.HeardAt, done.Owed)
 		return err
 	})
 }

@@ -224,15 +224,15 @@ func TestLook(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	ctx := t.Context()
-	if _, due, err := f.ClaimLook(ctx, time.Minute); err != nil || due {
+	if _, due, err := f.ClaimLook(ctx, time.Minute, time.Hour); err != nil || due {
 		t.Fatalf("the first look: due %t, %v; want none, nothing can have been missed", due, err)
 	}
 	f.exec(`UPDATE looks SET next_at = now(), seen_through = now() - interval '6 hours'`)
-	since, due, err := f.ClaimLook(ctx, time.Minute)
+	since, due, err := f.ClaimLook(ctx, time.Minute, time.Hour)
 	if err != nil || !due || time.Since(since).Round(time.Hour) != 6*time.Hour {
 		t.Fatalf("after six hours: due %t since %v, %v", due, since, err)
 	}
-	if _, again, err := f.ClaimLook(ctx, time.Minute); err != nil || again {
+	if _, again, err := f.ClaimLook(ctx, time.Minute, time.Hour); err != nil || again {
 		t.Fatalf("a second replica: due %t, %v", again, err)
 	}
 	f.live(ann, ch1, mb1)

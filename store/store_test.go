@@ -36,6 +36,7 @@ type fixture struct {
 	hastened []chat.AdvanceJob
 	events   map[string]chat.Event // what decode finds, by payload
 	behind   time.Duration         // the queue is
+	untried  bool                  // whether an adopt job is
 }
 
 func newFixture(t *testing.T) *fixture {
@@ -67,6 +68,11 @@ func (f *fixture) Hasten(_ *pgx.Batch, job chat.AdvanceJob) {
 
 // Behind implements store.Queue.
 func (f *fixture) Behind(context.Context) (time.Duration, error) { return f.behind, nil }
+
+// Untried implements store.Queue.
+func (f *fixture) Untried(_ context.Context, kind string, by time.Time) (bool, error) {
+	return kind == "adopt" && !by.IsZero() && f.untried, nil
+}
 
 // Announce implements store.Queue.
 func (f *fixture) Announce() {}

@@ -219,14 +219,19 @@ func (s *Store) enqueueIn(tx pgx.Tx, b *pgx.Batch, jobs []chat.Job) error {
 	return nil
 }
 
-// hasten makes the job due, in a transaction that tx runs, that a conversation with
-// work left waits for.
-func (s *Store) hasten(ctx context.Context, tx pgx.Tx, job chat.AdvanceJob) error {
+// hasten makes the jobs due, in a transaction that tx runs, that conversations with
+// work left wait for.
+func (s *Store) hasten(ctx context.Context, tx pgx.Tx, jobs ...chat.AdvanceJob) error {
+	if len(jobs) == 0 {
+		return nil
+	}
 	if err := s.announces(tx); err != nil {
 		return err
 	}
 	var b pgx.Batch
-	s.queue.Hasten(&b, job)
+	for _, job := range jobs {
+		s.queue.Hasten(&b, job)
+	}
 	return tx.SendBatch(ctx, &b).Close()
 }
 

@@ -76,8 +76,8 @@ func minutesAgo(o *twiliosim.Options) {
 }
 
 // Row W2: the service is down for six hours and every webhook is lost. When it
-// is back everything is restored, and whoever said STOP meanwhile gets nothing
-// of what was waiting to be sent.
+// is back everything is restored before any text leaves that was queued, and whoever
+// said STOP meanwhile gets nothing of what was waiting to be sent.
 func TestOutage(t *testing.T) {
 	t.Parallel()
 	s := newStoryAt(t, minutesAgo)
@@ -108,6 +108,13 @@ func TestOutage(t *testing.T) {
 	s.serve()
 	s.reconciled()
 	s.gets(bob, "canary for Bob")
+	const missed = `SELECT count(*) FILTER (WHERE e.received_at < m.sending_at), count(*) FROM events e, messages m
+		WHERE e.via = 'poll' AND e.type <> ALL($1) AND m.body = 'canary for Bob'`
+	var before, all int
+	must(t, s.db.QueryRow(t.Context(), missed, []string{chat.DeliveryUpdated, chat.ParticipantAdded}).Scan(&before, &all))
+	if before < all || all < 6 { // what four said, who was taken out, and what was closed
+		t.Errorf("of %d events that were missed, %d were known before a text left that was queued", all, before)
+	}
 	s.gets(bob, "open Mon-Fri 9-6")
 	s.gets(eve, "open Mon-Fri 9-6")
 	for _, phone := range append(people, eve) {

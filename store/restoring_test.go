@@ -1,0 +1,100 @@
+package store_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"textme/chat"
+)
+
+// What was queued before an outage ended waits until Twilio was asked about everybody who
+// was due then, also by another replica, and about everybody new that was found.
+func TestRestoring(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	ctx := t.Context()
+	const every, away = time.Minute, 10 * time.Minute
+	id := f.live(ann, ch1, mb1)
+	other := f.live(bob, ch2, mb2)
+	f.exec(`UPDATE messages SET status = 'accepted'`)
+	f.exec(`UPDATE conversations SET reconcile_at = now() + interval '1 hour'`)
+	restoring := func() bool {
+		t.Helper()
+		facts, err := f.SendFacts(ctx, id)
+		must(t, err)
+		return facts.RestoringSince.After(time.Now().Add(-time.Hour))
+	}
+	look := func() {
+		t.Helper()
+		_, due, err := f.ClaimLook(ctx, every, away)
+		must(t, err)
+		if !due {
+			t.Fatal("no look is due")
+		}
+	}
+	check := func(when string, want bool) {
+		t.Helper()
+		if got := restoring(); got != want {
+			t.Errorf("%s: restoring %t, want %t", when, got, want)
+		}
+		over, err := f.Restored(ctx)
+		must(t, err)
+		if over {
+			t.Errorf("%s: the restoring ended", when)
+		}
+	}
+
+	_, _, err := f.ClaimLook(ctx, every, away)
+	must(t, err)
+	check("a new database", false)
+	f.exec(`UPDATE looks SET next_at = now() - interval '9 minutes', outage_at = now() + interval '1 minute'`)
+	check("a late look", false)
+	look()
+	check("a look that was late", false)
+
+	f.exec(`UPDATE looks SET next_at = now() - interval '6 hours', outage_at = now() - interval '5 hours'`)
+	f.exec(`UPDATE conversations SET reconcile_at = now() - interval '1 hour'`)
+	check("nobody has looked yet", true)
+	look()
+	f.exec(`UPDATE conversations SET reconcile_at = now() + interval '1 hour' WHERE id = $1`, other)
+	check("the look is not done", true)
+	_, err = f.FinishLook(ctx, nil, time.Now())
+	must(t, err)
+	check("somebody is due", true)
+	polls, err := f.ClaimPolls(ctx, 10, time.Minute)
+	must(t, err)
+	if len(polls) != 1 {
+		t.Fatalf("%d polls, want 1", len(polls))
+	}
+	check("another replica asks", true)
+	f.exec(`UPDATE conversations SET reconcile_at = now() WHERE id = $1`, id)
+	again, err := f.ClaimPolls(ctx, 10, time.Minute)
+	must(t, err)
+	check("a replica died that asked, and the next one asks", true)
+	owed := chat.PollDone{Poll: again[0], Next: time.Hour, IfActive: time.Hour, Owed: true}
+	must(t, f.FinishPoll(ctx, owed))
+	check("Twilio asked to wait", true)
+	owed.Owed, f.untried = false, true
+	must(t, f.FinishPoll(ctx, owed))
+	check("somebody new was not gone after yet", true)
+
+	f.untried = false
+	f.exec(`INSERT INTO messages (id, conversation_id, direction, purpose, author, body, status, created_at)
+		VALUES (gen_random_uuid(), $1, 'out', 'agent', 'agent', 'hello', 'queued', now() - interval '6 hours')`, other)
+	f.hastened = nil
+	over, err := f.Restored(ctx)
+	must(t, err)
+	if !over || restoring() {
+		t.Errorf("when nothing is left to be asked: over %t, restoring %t", over, restoring())
+	}
+	if diff := cmp.Diff([]chat.AdvanceJob{{ConversationID: other}}, f.hastened); diff != "" {
+		t.Errorf("woken (-want +got):\n%s", diff)
+	}
+
+	f.exec(`UPDATE looks SET restoring_since = now() - interval '59 minutes'`)
+	check("it takes long", true)
+	f.exec(`UPDATE looks SET restoring_since = now() - interval '61 minutes'`)
+	check("it takes for ever", false)
+}
