@@ -16,6 +16,7 @@ type GateFacts struct {
 	// RestoringSince is when an outage ended whose missed news are still being asked
 	// for; zero: there is none.
 	RestoringSince time.Time
+	JustPosted     int // texts in the conversation within the last second
 }
 
 // Verdict is the gate's answer. The zero value lets the message go.
@@ -47,7 +48,8 @@ func (s *Service) gate(f GateFacts, probing bool) Verdict {
 
 // gateRules in their order: the conversation still stands, the person has not
 // said STOP and did agree, the message is still called for, nothing is paused, what
-// an outage has missed is known, and it is not the middle of their night.
+// an outage has missed is known, it is not the middle of their night, and Twilio takes
+// another text.
 var gateRules = []struct {
 	name string
 	ask  func(*Service, GateFacts) Verdict
@@ -91,6 +93,12 @@ var gateRules = []struct {
 		}
 		return Verdict{Until: until, Why: "quiet hours"}
 	}, "it is not quiet at the person's, or it answers what they did just now"},
+	{"rate", func(s *Service, f GateFacts) Verdict {
+		if f.JustPosted < mostPerSecond {
+			return Verdict{}
+		}
+		return Verdict{Until: s.now().Add(time.Second), Why: "many texts in one conversation"}
+	}, "few texts have been posted in the conversation within the last second"},
 }
 
 func cancelIf(objects bool, why string) Verdict {
@@ -99,6 +107,10 @@ func cancelIf(objects bool, why string) Verdict {
 	}
 	return Verdict{Cancel: why}
 }
+
+// mostPerSecond keeps one conversation below Twilio's 30 actions per second, of which
+// some are not ours (https://www.twilio.com/docs/conversations-classic/conversations-limits).
+const mostPerSecond = 25
 
 // OwnAct is how long a text counts as the answer to what the person just did,
 // which quiet hours do not hold back.

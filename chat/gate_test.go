@@ -40,6 +40,8 @@ func TestGate(t *testing.T) {
 		"the agent's own":               {now: noon, change: func(f *GateFacts) { f.Handler, f.HandlerAt, f.Message.Purpose = AgentHandler, noon.Add(1), AgentReply }},
 		"queued before an outage ended": {now: noon, change: func(f *GateFacts) { f.RestoringSince = noon.Add(1) }, until: noon.Add(30 * time.Second)},
 		"queued as an outage ended":     {now: noon, change: func(f *GateFacts) { f.RestoringSince = noon }},
+		"many texts within a second":    {now: noon, change: func(f *GateFacts) { f.JustPosted = 25 }, until: noon.Add(time.Second)},
+		"some texts within a second":    {now: noon, change: func(f *GateFacts) { f.JustPosted = 24 }},
 		"night, their own act":          {now: midnight, change: func(f *GateFacts) { f.LastAct = midnight.Add(-OwnAct) }},
 		"night, nobody asked":           {now: midnight, change: func(f *GateFacts) { f.LastAct = midnight.Add(-OwnAct - 1) }, until: time.Date(2026, 11, 22, 16, 0, 0, 0, time.UTC)},
 		"day, nobody asked":             {now: noon, change: func(f *GateFacts) { f.LastAct = noon.Add(-time.Hour) }},

@@ -26,10 +26,6 @@ type sendStore interface {
 	RefuseSend(ctx context.Context, lease Lease, message uuid.UUID, code int, reason string) error
 }
 
-// mostAtOnce keeps one conversation below Twilio's 30 actions per second
-// (https://www.twilio.com/docs/conversations-classic/conversations-limits).
-const mostAtOnce = 25
-
 // mostAttempts bounds how often a text is posted whose posts all end in the
 // dark, as lost answers and errors of the server, and that never turns up: if
 // Twilio's list should be what is wrong, each further post is one more text on
@@ -80,7 +76,6 @@ func (s *Service) send(ctx context.Context, c *Conversation) error {
 	}
 	var later error
 	var ahead overtaken
-	posts := 0
 	for _, m := range unsent {
 		if m.Status == Sending {
 			settled, err := s.look(ctx, c, m, ahead)
@@ -94,9 +89,6 @@ func (s *Service) send(ctx context.Context, c *Conversation) error {
 			if settled {
 				continue
 			}
-		}
-		if posts++; posts > mostAtOnce {
-			return Snooze{After: time.Second, Why: "many texts in one conversation"}
 		}
 		if err := s.sendOne(ctx, c, m); err != nil {
 			return sooner(later, err)

@@ -86,7 +86,8 @@ const gateColumns = `coalesce(k.phone, ''), c.sender, c.state, c.handler, c.hand
 	coalesce((SELECT reason FROM pauses WHERE scope IN ($2, c.sender) AND ended_at IS NULL LIMIT 1), ''),
 	greatest((SELECT max(created_at) FROM signups WHERE customer_id = c.customer_id),
 		(SELECT max(twilio_at) FROM messages t WHERE t.conversation_id = c.id AND t.direction = 'in'), c.created_at),
-	coalesce(` + restoringSince + `, 'epoch')`
+	coalesce(` + restoringSince + `, 'epoch'),
+	(SELECT count(*) FROM messages t WHERE t.conversation_id = c.id AND t.sending_at > clock_timestamp() - interval '1 second')`
 
 // gateFacts loads what the gate looks at, with the customer locked and the lease
 // held, if the message is queued.
@@ -102,7 +103,7 @@ func (s *Store) gateFacts(ctx context.Context, tx pgx.Tx, lease chat.Lease, mess
 	queueFence(&b, lease, new(int64))
 	b.Queue(q, message, chat.AccountScope).QueryRow(func(row pgx.Row) (err error) {
 		queued, err = optional(row.Scan(&f.Phone, &sender, &f.State, &f.Handler, &f.HandlerAt,
-			&f.Consented, &f.Paused, &f.LastAct, &f.RestoringSince,
+			&f.Consented, &f.Paused, &f.LastAct, &f.RestoringSince, &f.JustPosted,
 			&f.Message.ID, &f.Message.Purpose, &f.Message.Author, &f.Message.Body, &f.Message.Status, &sending, &f.Message.Attempts, &f.Message.CreatedAt))
 		return err
 	})
@@ -121,7 +122,7 @@ func (s *Store) SendFacts(ctx context.Context, conversation uuid.UUID) (f chat.G
 		SELECT ` + gateColumns + ` FROM conversations c JOIN customers k ON k.id = c.customer_id WHERE c.id = $1`
 	var sender chat.Phone
 	err = s.pool.QueryRow(ctx, q, conversation, chat.AccountScope).Scan(
-		&f.Phone, &sender, &f.State, &f.Handler, &f.HandlerAt, &f.Consented, &f.Paused, &f.LastAct, &f.RestoringSince)
+		&f.Phone, &sender, &f.State, &f.Handler, &f.HandlerAt, &f.Consented, &f.Paused, &f.LastAct, &f.RestoringSince, &f.JustPosted)
 	if err != nil {
 		return f, translate("send facts", err)
 	}
