@@ -35,12 +35,20 @@ const (
 	DeliveryUpdated          = "onDeliveryUpdated"
 )
 
+// The event types about users, who are no customers but staff and programs of others
+// that take part by an identity: nothing of ours depends on them. They come where
+// somebody has set their filters.
+const (
+	UserAdded   = "onUserAdded"
+	UserUpdated = "onUserUpdated"
+)
+
 // ClassicMessage is our name for what the classic Messaging webhook of a number
 // tells, which names no type: somebody has texted it
 // (https://www.twilio.com/docs/messaging/guides/webhook-request).
 const ClassicMessage = "classicMessage"
 
-// EventTypes lists the types above: the filters that webhooks are asked for.
+// EventTypes lists the types about conversations: the filters that webhooks are asked for.
 func EventTypes() []string {
 	return []string{
 		ConversationAdded, ConversationUpdated, ConversationRemoved, ConversationStateUpdated,
@@ -66,6 +74,7 @@ type Event struct {
 	Participant RemoteParticipant
 	Message     RemoteMessage
 	Receipt     Receipt
+	User        RemoteUser
 	Classic     ClassicText
 	StateTo     string    // of ConversationStateUpdated: active, inactive or closed
 	At          time.Time // Twilio's word on when; zero when it gave none
@@ -161,6 +170,14 @@ type Receipt struct {
 	Status      Status
 	ErrorCode   int
 	At          time.Time
+}
+
+// RemoteUser is a User as Twilio has it: whoever takes part by an identity instead
+// of a phone.
+type RemoteUser struct {
+	SID          string // US…
+	Identity     string
+	FriendlyName string
 }
 
 // ClassicText is a text as the classic Messaging webhook tells of it. It names

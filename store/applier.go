@@ -91,7 +91,7 @@ func (a *applier) expect(e chat.Event) chat.Result {
 	switch {
 	case e.Problem != "":
 		return chat.Result{Applied: chat.EventStored, Error: e.Problem}
-	case e.Type == chat.ClassicMessage:
+	case e.Type == chat.ClassicMessage || e.User.SID != "":
 		return chat.Result{Applied: chat.EventApplied}
 	case e.SID == "" || !slices.Contains(chat.EventTypes(), e.Type):
 		return chat.Result{Applied: chat.EventStored}
@@ -220,7 +220,7 @@ func (a *applier) applyRun(ctx context.Context, events []chat.Event) error {
 
 // effects is what a type of event does beyond bringing a message or a receipt.
 // An event that only tells of a conversation does nothing: an unknown one is
-// parked and looked at, a known one needs no change.
+// parked and looked at, a known one needs no change. Nor does one about a user.
 var effects = map[string]func(*applier, context.Context, eventRow, chat.Event) error{
 	chat.ConversationRemoved:      (*applier).conversationRemoved,
 	chat.ConversationStateUpdated: (*applier).conversationState,

@@ -179,6 +179,47 @@ func TestParkedEvents(t *testing.T) {
 	}
 }
 
+// What Twilio tells of users is applied, to nothing: nobody is woken and nothing waits,
+// however often it is applied.
+func TestUserEvents(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	f.live(ann, ch1, mb1)
+	f.apply(f.text(ch1, mb1, ann, 1, "hello"), f.text(ch2, mb2, bob, 2, "parked"))
+	user := func(eventType, key string) chat.Event {
+		return f.event(chat.Event{Key: chat.EventKey(eventType, key), Type: eventType, User: chat.RemoteUser{SID: "US1", Identity: "agent-17"}, At: noon})
+	}
+	added, updated := user(chat.UserAdded, "US1"), user(chat.UserUpdated, "US1, online")
+	before, jobs := f.projection(), len(f.jobs)
+	for _, tt := range []struct {
+		events []chat.Event
+		want   chat.Applied
+	}{
+		{[]chat.Event{added}, chat.EventApplied},
+		{[]chat.Event{updated, user(chat.UserUpdated, "US1, away")}, chat.EventApplied},
+		{[]chat.Event{updated, added}, chat.EventDuplicate},
+	} {
+		for i, r := range f.apply(tt.events...) {
+			if diff := cmp.Diff(chat.Result{Applied: tt.want}, r); diff != "" {
+				t.Errorf("%s (-want +got):\n%s", tt.events[i].Type, diff)
+			}
+		}
+	}
+	if n := one[int](f, `SELECT count(*) FROM events WHERE type = ANY($1) AND applied_at IS NOT NULL`, []string{chat.UserAdded, chat.UserUpdated}); n != 3 {
+		t.Errorf("%d events are applied, want 3", n)
+	}
+	if diff := cmp.Diff(before, f.projection()); diff != "" || len(f.jobs) != jobs {
+		t.Errorf("they make %d jobs, and change (-before +after):\n%s", len(f.jobs)-jobs, diff)
+	}
+	f.replaysToTheSame("told of users")
+	if r, err := f.Rehearse(t.Context()); err != nil || r.Events != 4 || r.LeftOut != 0 {
+		t.Errorf("a rehearsal comes to %+v, %v, want 4 events and none left out", r, err)
+	}
+	if b, err := f.Backlog(t.Context()); err != nil || b.EventsParked != 1 {
+		t.Errorf("%d events are parked, %v, want the text's alone", b.EventsParked, err)
+	}
+}
+
 // An event that the database will not apply is kept with its error and does
 // not spoil the others it came with.
 func TestBadEventIsStored(t *testing.T) {

@@ -61,6 +61,7 @@ func TestCorpus(t *testing.T) {
 		SID: corpusIM, Author: "+14155552671", Participant: corpusMB, At: utc("2025-09-17T22:23:11.350Z"),
 		Body: "Hi! What are your hours? ☎️\nCan't find 'em + it's 100% urgent",
 	}
+	staff := chat.RemoteUser{SID: "US4c3b2a1908f7e6d5c4b3a29180706f5e", Identity: "agent-17", FriendlyName: "Zoë"}
 	edited := said
 	edited.Body, edited.UpdatedAt, edited.ByProgram = "[removed by staff]", utc("2025-09-17T23:00:00.001Z"), true
 	tests := map[string]struct {
@@ -127,12 +128,12 @@ func TestCorpus(t *testing.T) {
 			"09248f79702d0b15dcc2753d84c2ea825fd9c90d18ecaa288cd168fc49b7163f",
 		},
 		"onUserAdded": {
-			chat.Event{Type: "onUserAdded"},
-			"d17cca40d5f6521b7e2a5fa6f12f046900b978afacbd1497be02f61011fcbba4",
+			chat.Event{Type: chat.UserAdded, User: staff, At: utc("2025-09-17T22:25:00.003Z")},
+			"2d1d347c7fcaa5327c0f7d6a0cbd32b6c51f4040ff93fc6bcec0361a1cc909ec",
 		},
 		"onUserUpdated": {
-			chat.Event{Type: "onUserUpdated"},
-			"79990a5c352d79d777469555c7c8a7e7caa6f79839bd08cf3fbb05ec0a362814",
+			chat.Event{Type: chat.UserUpdated, User: staff, At: utc("2025-09-17T22:31:00.777Z")},
+			"7713395fa18c93021a7c8a41cb7e30dfa42c2937ea2406f679c765686fa3fc69",
 		},
 		"classic": {
 			chat.Event{Type: chat.ClassicMessage, Classic: chat.ClassicText{
@@ -174,7 +175,7 @@ func TestCorpus(t *testing.T) {
 			}
 		})
 	}
-	for _, eventType := range slices.Concat(chat.EventTypes(), []string{"onUserAdded", "onUserUpdated"}) {
+	for _, eventType := range slices.Concat(chat.EventTypes(), []string{chat.UserAdded, chat.UserUpdated}) {
 		if _, there := tests[eventType]; !there {
 			t.Errorf("the corpus has no %s", eventType)
 		}

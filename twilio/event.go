@@ -13,6 +13,8 @@ type kind struct {
 	at string
 	// read fills the event's part and returns what names the fact.
 	read func(*reader, *chat.Event) []string
+	// apart: it is about no conversation.
+	apart bool
 	// again: the same names come back with other contents, so that the
 	// contents belong to the key.
 	again bool
@@ -30,6 +32,8 @@ var kinds = map[string]kind{
 	chat.MessageUpdated:           {at: "DateUpdated", read: readMessage, again: true},
 	chat.MessageRemoved:           {at: "DateRemoved", read: readMessage},
 	chat.DeliveryUpdated:          {at: "DateUpdated", read: readReceipt},
+	chat.UserAdded:                {at: "DateCreated", read: readUser, apart: true},
+	chat.UserUpdated:              {at: "DateUpdated", read: readUser, apart: true, again: true},
 }
 
 var eventTypePattern = regexp.MustCompile(`^on[A-Za-z]{1,62}$`)
@@ -49,7 +53,9 @@ func (r *reader) event() chat.Event {
 		e.SID = readSID[chat.ConversationSID](r, "ConversationSid")
 		return r.unapplied(e)
 	}
-	e.SID = needSID[chat.ConversationSID](r, "ConversationSid")
+	if !k.apart {
+		e.SID = needSID[chat.ConversationSID](r, "ConversationSid")
+	}
 	e.At = r.time(k.at)
 	name := k.read(r, &e)
 	if r.problem != "" {
@@ -130,6 +136,15 @@ func readReceipt(r *reader, e *chat.Event) []string {
 		At:          e.At,
 	}
 	return []string{e.Receipt.SID, status}
+}
+
+func readUser(r *reader, e *chat.Event) []string {
+	e.User = chat.RemoteUser{
+		SID:          string(needSID[userSID](r, "UserSid")),
+		Identity:     r.text("Identity"),
+		FriendlyName: r.text("FriendlyName"),
+	}
+	return []string{e.User.SID}
 }
 
 // receiptStatuses are the words of Twilio's receipts, which chat.Status shares

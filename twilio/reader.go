@@ -133,6 +133,12 @@ type receiptSID string
 // Valid reports whether s has that shape.
 func (s receiptSID) Valid() bool { return receiptPattern.MatchString(string(s)) }
 
+// userSID is US…, a user.
+type userSID string
+
+// Valid reports whether s has that shape.
+func (s userSID) Valid() bool { return userPattern.MatchString(string(s)) }
+
 // channelSID is the carrier's message, SM… or MM… or that of another channel.
 type channelSID string
 
@@ -141,5 +147,6 @@ func (s channelSID) Valid() bool { return channelPattern.MatchString(string(s)) 
 
 var (
 	receiptPattern = regexp.MustCompile(`^DY[0-9a-fA-F]{32}$`)
+	userPattern    = regexp.MustCompile(`^US[0-9a-fA-F]{32}$`)
 	channelPattern = regexp.MustCompile(`^[A-Z]{2}[0-9a-fA-F]{32}$`)
 )

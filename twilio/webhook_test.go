@@ -28,6 +28,7 @@ const (
 	testMB      = "MB" + hex32
 	testIM      = "IM" + hex32
 	testDY      = "DY" + hex32
+	testUS      = "US" + hex32
 	testSM      = "SM" + hex32
 )
 
@@ -61,6 +62,13 @@ func form(eventType string, more ...string) url.Values {
 	return v
 }
 
+// user is a webhook about a user, which names no conversation.
+func user(eventType string, more ...string) url.Values {
+	v := form(eventType, append([]string{"UserSid", testUS, "Identity", "agent-17", "FriendlyName", "Zoë"}, more...)...)
+	v.Del("ConversationSid")
+	return v
+}
+
 func receive(t *testing.T, v url.Values) chat.Event {
 	t.Helper()
 	body := v.Encode()
@@ -81,6 +89,7 @@ func TestReceiveDecodesEveryType(t *testing.T) {
 	binding := []string{"ParticipantSid", testMB, "MessagingBinding.Address", "+14155552671", "MessagingBinding.ProxyAddress", "+14155550100"}
 	message := chat.RemoteMessage{SID: testIM, Index: 7, Author: "+14155552671", Participant: testMB, Body: " hi\n", At: at}
 	text := []string{"MessageSid", testIM, "Index", "7", "Author", "+14155552671", "ParticipantSid", testMB, "Body", " hi\n", "DateCreated", atText, "Attributes", "{}"}
+	staff := chat.RemoteUser{SID: testUS, Identity: "agent-17", FriendlyName: "Zoë"}
 	kept, unkept := message, message
 	kept.Media = json.RawMessage(`[{"Filename":"a.png","Sid":"ME1","service_sid":"` + testService + `"},"?"]`)
 	unkept.Media = json.RawMessage(`[{"Sid":"ME1"}]`)
@@ -184,9 +193,14 @@ func TestReceiveDecodesEveryType(t *testing.T) {
 			}},
 			[]string{testDY, "undelivered"},
 		},
-		"onUserUpdated": {
-			url.Values{"AccountSid": {testAccount}, "EventType": {"onUserUpdated"}, "UserSid": {"US" + hex32}},
-			chat.Event{},
+		chat.UserAdded: {
+			user(chat.UserAdded, "DateCreated", atText),
+			chat.Event{User: staff, At: at},
+			[]string{testUS},
+		},
+		chat.UserUpdated: {
+			user(chat.UserUpdated, "DateUpdated", atText, "isOnline", "true"),
+			chat.Event{User: staff, At: at},
 			nil,
 		},
 		"pre-event": {
@@ -260,6 +274,8 @@ func TestReceiveStoresWhatCannotBeActedOn(t *testing.T) {
 		"unknown status":         {form(chat.DeliveryUpdated, "DeliveryReceiptSid", testDY, "MessageSid", testIM, "Status", "lost"), "Status is missing or unknown"},
 		"no receipt":             {form(chat.DeliveryUpdated, "MessageSid", testIM, "Status", "sent"), "DeliveryReceiptSid is missing"},
 		"odd error code":         {receipt, "ErrorCode is not a number"},
+		"no user":                {without(user(chat.UserAdded), "UserSid"), "UserSid is missing"},
+		"repeated identity":      {user(chat.UserUpdated, "Identity", "x"), "Identity is repeated"},
 		"no participant":         {form(chat.ParticipantRemoved), "ParticipantSid is missing"},
 	}
 	for name, tt := range tests {
@@ -412,7 +428,7 @@ func checkStorable(t *testing.T, e chat.Event) {
 	if e.Key == [len(e.Key)]byte{} || e.Type == "" || e.Via != chat.ViaWebhook {
 		t.Errorf("event %+v has no key, type or via", e)
 	}
-	for _, s := range []string{e.Type, string(e.SID), e.StateTo, e.Message.Author, e.Message.Body, string(e.Participant.Address), e.Problem} {
+	for _, s := range []string{e.Type, string(e.SID), e.StateTo, e.Message.Author, e.Message.Body, string(e.Participant.Address), e.User.Identity, e.User.FriendlyName, e.Problem} {
 		if !utf8.ValidString(s) || strings.ContainsRune(s, 0) {
 			t.Errorf("%q is not text", s)
 		}

@@ -32,6 +32,11 @@ func TestEventsCommands(t *testing.T) {
 	s.settled()
 	s.elsewhere(http.MethodPost, s.sidOf(bob), "State=closed")
 	s.settled()
+	about := "AccountSid=" + s.env["TWILIO_ACCOUNT_SID"] + "&EventType=onUserAdded&UserSid=US0123456789abcdef0123456789abcdef&Identity=agent-17"
+	s.answers(s.webhook("/webhooks/twilio/conversations", about), http.StatusNoContent)
+	if got := s.runs(exitOK, "", "events", "list", "--type", chat.UserAdded); !regexp.MustCompile(`(?m) webhook +onUserAdded +applied$`).MatchString(got) {
+		t.Errorf("of a user, the list prints\n%s", got)
+	}
 
 	var events []chat.EventRecord
 	must(t, json.Unmarshal([]byte(s.runs(exitOK, "", "events", "list", "--json", "--limit", "1000")), &events))
