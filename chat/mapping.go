@@ -66,7 +66,7 @@ type Dossier struct {
 type Change struct {
 	At      time.Time // when we heard of it
 	Type    string    // of the event
-	StateTo string    // of ConversationStateUpdated; "" once it is pruned
+	StateTo string    // of ConversationStateUpdated; "" if that is not known any more
 }
 
 // SignupRecord is one accepted sign-up and what it came to.

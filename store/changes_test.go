@@ -88,6 +88,31 @@ func TestAddedAgain(t *testing.T) {
 	}
 }
 
+// What became of a conversation is told as long as that something did, though what
+// Twilio sent is not kept.
+func TestChangesOutliveTheirPayloads(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	id := f.live(ann, ch1, mb1)
+	slept := chat.Event{
+		Key: chat.EventKey(chat.ConversationStateUpdated, "slept"), Via: chat.ViaWebhook, Type: chat.ConversationStateUpdated, SID: ch1, StateTo: "inactive",
+		At: noon, Payload: []byte(`{"StateTo": "inactive"}`),
+	}
+	f.apply(f.event(chat.PolledParticipantRemoved(ch1, mb1, noon)))
+	f.apply(slept)
+	f.apply(chat.PolledClosed(ch1, noon))
+	for range 2 {
+		if got, want := f.changes(id), "removed inactive closed"; got != want {
+			t.Errorf("with %d payloads the changes are %q, want %q", one[int](f, `SELECT count(payload) FROM events`), got, want)
+		}
+		_, err := f.PruneEvents(t.Context(), time.Now(), time.Now().Add(-chat.KeyRetention), 100)
+		must(t, err)
+	}
+	if n := one[int](f, `SELECT count(payload) FROM events`); n != 0 {
+		t.Errorf("%d payloads are kept", n)
+	}
+}
+
 // A dossier shows the latest of very many changes.
 func TestDossierShowsTheLatestChanges(t *testing.T) {
 	t.Parallel()

@@ -120,7 +120,7 @@ const mostChanges = 100
 // of very many.
 func (s *Store) changes(ctx context.Context, sid chat.ConversationSID) ([]chat.Change, error) {
 	const q = `/* store.changes */
-		SELECT received_at, type, coalesce(payload ->> 'StateTo', '') FROM events
+		SELECT received_at, type, coalesce(payload ->> 'StateTo', state_to) FROM events
 		WHERE conversation_sid = $1 AND conversation_sid <> '' AND applied_at IS NOT NULL AND type = ANY($2)
 		ORDER BY received_at DESC, id DESC LIMIT $3`
 	rows, err := s.pool.Query(ctx, q, sid, []string{

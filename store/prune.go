@@ -8,13 +8,13 @@ import (
 )
 
 // PruneEvents empties the payloads of events received before payloads and
-// deletes those received before keys, at the most so many of each. An event
-// that still waits for its conversation goes like the others: it has nothing
-// left to be applied with.
+// deletes those received before keys, at the most so many of each. The state that a
+// conversation changed to is kept as long as the key. An event that still waits for
+// its conversation goes like the others: it has nothing left to be applied with.
 func (s *Store) PruneEvents(ctx context.Context, payloads, keys time.Time, most int) (pruned int, err error) {
 	err = s.tx(ctx, "prune events", func(tx pgx.Tx) error {
 		const empty = `/* store.PruneEvents */
-			UPDATE events SET payload = NULL, pruned_at = now(),
+			UPDATE events SET payload = NULL, pruned_at = now(), state_to = coalesce(payload ->> 'StateTo', ''),
 				error = CASE WHEN applied_at IS NULL AND error = '' THEN 'its conversation never became ours' ELSE error END
 			WHERE id IN (SELECT id FROM events WHERE payload IS NOT NULL AND received_at < $1
 				ORDER BY received_at LIMIT $2 FOR UPDATE SKIP LOCKED)`
