@@ -82,6 +82,8 @@ type Event struct {
 	ReceivedAt  time.Time // when it reached us; the store sets it
 	AppliedAt   time.Time // when it was applied before; zero for never; the store sets it
 	Payload     json.RawMessage
+	// ByUs: a call of ours has done it, so that no webhook is due. It is not stored.
+	ByUs bool
 	// Problem says why the event cannot be acted on, such as "MessageSid is
 	// missing"; it is then stored and nothing else. Empty for a sound event.
 	// It quotes no value, so that it may be logged.

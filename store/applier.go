@@ -21,7 +21,7 @@ type applier struct {
 	rows  map[chat.ConversationSID]eventRow
 	woken map[uuid.UUID]time.Time // by conversation: its latest activity, zero for none
 	jobs  []chat.Job
-	lost  int // facts that no webhook brought
+	lost  map[string]int // facts that no webhook brought, by kind
 	// foreign are the conversations that need no look at Twilio.
 	foreign map[chat.ConversationSID]foreignLook
 	// special is what became of events that are applied in a way of their own.
@@ -304,7 +304,7 @@ func (a *applier) finish(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := count(ctx, a.tx, webhooksLost, a.lost); err != nil {
+	if err := a.countLost(ctx); err != nil {
 		return err
 	}
 	return a.enqueue(ctx, a.tx, append(jobs, dedupeJobs(a.jobs)...))

@@ -16,22 +16,23 @@ func (a *applier) conversationState(ctx context.Context, row eventRow, e chat.Ev
 	if e.StateTo != string(chat.Closed) {
 		return nil
 	}
-	return a.closed(ctx, row, "closed at Twilio", e.At)
+	return a.closed(ctx, row, "closed at Twilio", e)
 }
 
 func (a *applier) conversationRemoved(ctx context.Context, row eventRow, e chat.Event) error {
-	return a.closed(ctx, row, "deleted at Twilio", e.At)
+	return a.closed(ctx, row, "deleted at Twilio", e)
 }
 
 // closed closes the row; the worker sees to what it still owes. Word that comes late
 // counts as well, but does not set the row's time back: by it the events are known
 // that have been overtaken.
-func (a *applier) closed(ctx context.Context, row eventRow, reason string, at time.Time) error {
+func (a *applier) closed(ctx context.Context, row eventRow, reason string, e chat.Event) error {
 	const q = `/* store.closed */
 		UPDATE conversations SET state = 'closed', state_at = greatest(state_at, $3), closed_at = least($3, now()), failure_reason = $2
 		WHERE id = $1 AND state <> 'closed'`
-	tag, err := a.tx.Exec(ctx, q, row.ID, reason, at)
+	tag, err := a.tx.Exec(ctx, q, row.ID, reason, e.At)
 	if err == nil && tag.RowsAffected() > 0 {
+		a.found(lostState, e, time.Time{})
 		a.wakeLater(row.ID, time.Time{})
 	}
 	return err
@@ -50,6 +51,7 @@ func (a *applier) participantRemoved(ctx context.Context, row eventRow, e chat.E
 		WHERE id = $1 AND participant_sid = $2`
 	tag, err := a.tx.Exec(ctx, q, row.ID, e.Participant.SID, e.At)
 	if err == nil && tag.RowsAffected() > 0 {
+		a.found(lostParticipant, e, time.Time{})
 		a.wakeLater(row.ID, time.Time{})
 	}
 	return err

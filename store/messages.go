@@ -34,8 +34,8 @@ func (a *applier) applyMessages(ctx context.Context, events []chat.Event) error 
 			continue
 		}
 		delete(heard, e.Message.SID) // two events may tell of one message
-		if e.Via == chat.ViaPoll && e.Message.Index >= row.ReplyFrom && e.ReceivedAt.Sub(e.Message.At) > lostAfter {
-			a.lost++
+		if e.Message.Index >= row.ReplyFrom {
+			a.found(lostText, e, e.Message.At)
 		}
 		a.wakeLater(row.ID, e.Message.At)
 	}
@@ -45,6 +45,7 @@ func (a *applier) applyMessages(ctx context.Context, events []chat.Event) error 
 // arrival is a message at Twilio on its way into a conversation's transcript.
 type arrival struct {
 	chat.RemoteMessage
+	event  chat.Event // that tells of it
 	row    eventRow
 	bodyAt *time.Time // as of when the body reads so; nil if that is not told
 }
@@ -52,7 +53,7 @@ type arrival struct {
 // arrivalOf is the message that an event tells of. A removal may tell a body or not,
 // and nobody has edited a text by deleting it.
 func arrivalOf(e chat.Event, row eventRow) arrival {
-	m := arrival{RemoteMessage: e.Message, row: row}
+	m := arrival{RemoteMessage: e.Message, event: e, row: row}
 	if e.Type != chat.MessageRemoved {
 		at := bodyAt(e)
 		m.bodyAt = &at
@@ -182,11 +183,15 @@ func (a *applier) revise(ctx context.Context, m arrival) error {
 		return nil
 	}
 	const q = `/* store.revise */
-		UPDATE messages SET body = CASE WHEN body_at >= $3 THEN body ELSE $2 END,
+		UPDATE messages m SET body = CASE WHEN body_at >= $3 THEN body ELSE $2 END,
 			edited_at = CASE WHEN body_at IS NOT NULL AND body <> $2 THEN greatest(edited_at, body_at, $3) ELSE edited_at END,
 			body_at = greatest(body_at, $3)
-		WHERE message_sid = $1`
-	_, err := a.tx.Exec(ctx, q, m.SID, m.Body, m.bodyAt)
+		WHERE message_sid = $1
+		RETURNING (SELECT was.body_at IS NOT NULL AND was.body <> m.body FROM messages was WHERE was.id = m.id)`
+	edited, err := collect[bool](ctx, a.tx, q, m.SID, m.Body, m.bodyAt)
+	if slices.Contains(edited, true) {
+		a.found(lostEdit, m.event, m.UpdatedAt)
+	}
 	return err
 }
 
@@ -270,8 +275,11 @@ func (a *applier) messageUpdated(ctx context.Context, row eventRow, e chat.Event
 
 func (a *applier) messageRemoved(ctx context.Context, _ eventRow, e chat.Event) error {
 	const q = `/* store.messageRemoved */
-		UPDATE messages SET removed_at = coalesce(removed_at, $2) WHERE message_sid = $1`
-	_, err := a.tx.Exec(ctx, q, e.Message.SID, e.At)
+		UPDATE messages SET removed_at = $2 WHERE message_sid = $1 AND removed_at IS NULL`
+	tag, err := a.tx.Exec(ctx, q, e.Message.SID, e.At)
+	if err == nil && tag.RowsAffected() > 0 {
+		a.found(lostDeletion, e, time.Time{})
+	}
 	return err
 }
 

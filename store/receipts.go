@@ -36,9 +36,7 @@ func (a *applier) applyReceipts(ctx context.Context, events []chat.Event) error 
 				return nil
 			}
 			fresh = append(fresh, r)
-			if e.Via == chat.ViaPoll && e.ReceivedAt.Sub(r.At) > lostAfter {
-				a.lost++
-			}
+			a.found(lostReceipt, e, r.At)
 			return nil
 		})
 		sids = append(sids, r.Message)

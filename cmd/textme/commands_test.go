@@ -164,6 +164,9 @@ func TestCloseByCommandIsRecorded(t *testing.T) {
 	if got := one[string](s, `SELECT state || ' ' || failure_reason FROM conversations`); got != "closed closed at Twilio" {
 		t.Errorf("the row is %q", got)
 	}
+	if one[bool](s, `SELECT EXISTS (SELECT FROM counters WHERE name LIKE 'webhooks_lost:%')`) {
+		t.Error("a webhook counts as lost")
+	}
 }
 
 func bodyOf(s *story, r *http.Response) string {

@@ -128,7 +128,9 @@ func (c *conversationsClose) Run(ctx context.Context, w world) error {
 		return err
 	}
 	err = c.withStore(ctx, dev, func(st *store.Store) error {
-		_, err := st.ApplyEvents(ctx, []chat.Event{chat.PolledClosed(sid, utcNow())})
+		e := chat.PolledClosed(sid, utcNow())
+		e.ByUs = true
+		_, err := st.ApplyEvents(ctx, []chat.Event{e})
 		return err
 	})
 	if err != nil {

@@ -92,7 +92,8 @@ func TestMetrics(t *testing.T) {
 		{`textme_paused{scope="account"}`, 0},
 		{`textme_events_parked`, 0},
 		{`textme_messages_unsent_oldest_seconds`, 0},
-		{`textme_webhooks_lost_total`, 0},
+		{`textme_webhooks_lost_total{kind="text"}`, 0},
+		{`textme_webhooks_lost_total{kind="deletion"}`, 0},
 		{`go_goroutines`, 1},
 	} {
 		if v, there := got[want.name]; !there || v < want.least {

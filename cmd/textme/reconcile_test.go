@@ -134,7 +134,7 @@ func TestOutage(t *testing.T) {
 	if diff := s.differs(); diff != "" {
 		t.Errorf("-Twilio +ours:\n%s", diff)
 	}
-	if n := one[int](s, `SELECT n FROM counters WHERE name = 'webhooks_lost'`); n == 0 {
+	if n := one[int](s, `SELECT n FROM counters WHERE name = 'webhooks_lost:text'`); n == 0 {
 		t.Error("no webhook is counted as lost")
 	}
 }
@@ -210,6 +210,10 @@ func TestEditsAndDeletionsFound(t *testing.T) {
 			FROM messages WHERE body IN ('welcome', 'corrected', 'regretted', 'kept')`
 		if got, want := one[string](s, q), "0 welcome edited, 1 corrected edited, 3 regretted removed, 5 kept"; got != want {
 			t.Errorf("the transcript has %q, want %q", got, want)
+		}
+		const lost = `SELECT string_agg(name || ' ' || n, ', ' ORDER BY name) FROM counters WHERE name LIKE 'webhooks_lost:%'`
+		if got, want := one[string](s, lost), "webhooks_lost:deletion 1, webhooks_lost:edit 2"; got != want {
+			t.Errorf("counted is %q, want %q", got, want)
 		}
 	}
 	if got := s.runs(exitOK, "", "events", "replay", "--all", "--onto-empty"); !strings.Contains(got, " 0 left out, 0 differences.") {
@@ -292,7 +296,7 @@ func TestInexactWebhooks(t *testing.T) {
 	}
 	// Holes before a text are filled before it is answered, so most of what was
 	// lost may be there before the round of polling; either way it is counted.
-	found := one[int](s, `SELECT n FROM counters WHERE name = 'webhooks_lost'`)
+	found := one[int](s, `SELECT coalesce(sum(n), 0)::integer FROM counters WHERE name LIKE 'webhooks_lost:%'`)
 	if found == 0 {
 		t.Error("nothing was found by asking Twilio")
 	}

@@ -31,7 +31,7 @@ var (
 	eventsParked = prometheus.NewDesc("textme_events_parked", "Events of Twilio's whose conversation is not known yet; counting stops at 10000.", nil, nil)
 	oldestUnsent = prometheus.NewDesc("textme_messages_unsent_oldest_seconds", "How long the oldest text that could go out has not gone out.", nil, nil)
 	callsHeld    = prometheus.NewDesc("textme_twilio_held_seconds", "How long Twilio wants no calls from now on, by its own word (Retry-After).", nil, nil)
-	webhooksLost = prometheus.NewDesc("textme_webhooks_lost_total", "Texts and receipts that polling found and that no webhook had brought.", nil, nil)
+	webhooksLost = prometheus.NewDesc("textme_webhooks_lost_total", "What asking Twilio told before a webhook did, by kind; state, participant, edit and deletion may be other programs' calls, which raise no webhook unless they ask for it. One that comes after all takes nothing off.", []string{"kind"}, nil)
 )
 
 // Describe implements prometheus.Collector.
@@ -64,14 +64,16 @@ func (w waiting) Collect(to chan<- prometheus.Metric) {
 	gauge(eventsParked, float64(found.backlog.EventsParked))
 	gauge(oldestUnsent, found.backlog.OldestUnsent.Seconds())
 	gauge(callsHeld, max(0, found.held.Seconds()))
-	to <- prometheus.MustNewConstMetric(webhooksLost, prometheus.CounterValue, float64(found.lost))
+	for kind, n := range found.lost {
+		to <- prometheus.MustNewConstMetric(webhooksLost, prometheus.CounterValue, float64(n), kind)
+	}
 }
 
 type found struct {
 	depth   jobs.Depth
 	backlog store.Backlog
 	held    time.Duration
-	lost    int64
+	lost    map[string]int64 // by kind
 }
 
 func (w waiting) look(ctx context.Context) (f found, err error) {
