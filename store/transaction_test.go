@@ -3,11 +3,15 @@ package store
 import (
 	"context"
 	"errors"
+	"slices"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 
+	"textme/chat"
 	"textme/store/storetest"
 )
 
@@ -109,4 +113,54 @@ func TestTransactionsAreTriedAgain(t *testing.T) {
 	if err != nil || tries != 3 {
 		t.Errorf("got %v after %d tries, want success after 3", err, tries)
 	}
+}
+
+// Row D3: a transaction that loses every race is tried four times, and between two tries
+// waits for a random time up to 40, 80 and then 160 ms, so that those who met come again
+// apart. Nothing else is tried again, and nobody waits longer than they want.
+func TestRetriesAreFewAndSpread(t *testing.T) {
+	t.Parallel()
+	pool := storetest.Pool(t)
+	s := &Store{pool: pool}
+	if err := pool.Ping(t.Context()); err != nil { // what is connected now needs no connecting in other time
+		t.Fatal(err)
+	}
+	synctest.Test(t, func(t *testing.T) {
+		tries := func(ctx context.Context, with error) (waits []time.Duration, err error) {
+			last := time.Now()
+			err = s.tx(ctx, "test", func(pgx.Tx) error {
+				waits = append(waits, time.Since(last))
+				last = time.Now()
+				return with
+			})
+			return waits, err
+		}
+		race := &pgconn.PgError{Code: "40001"}
+		most := []time.Duration{0, 40 * time.Millisecond, 80 * time.Millisecond, 160 * time.Millisecond}
+		waits := make([][]time.Duration, len(most))
+		for range 200 {
+			got, err := tries(t.Context(), race)
+			if len(got) != len(most) || !errors.Is(err, chat.ErrUnavailable) {
+				t.Fatalf("got %v after %d tries, want ErrUnavailable after %d", err, len(got), len(most))
+			}
+			for i, wait := range got {
+				waits[i] = append(waits[i], wait)
+			}
+		}
+		for i, most := range most {
+			shortest, longest := slices.Min(waits[i]), slices.Max(waits[i])
+			if longest > most || longest < most*3/4 || shortest > most/4 {
+				t.Errorf("before try %d the waits are %v to %v, want all between 0 and %v", i+1, shortest, longest, most)
+			}
+		}
+		if got, err := tries(t.Context(), errNoQueue); len(got) != 1 || !errors.Is(err, errNoQueue) {
+			t.Errorf("what is no race is tried %d times, %v; want once", len(got), err)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Nanosecond)
+		defer cancel()
+		begun := time.Now()
+		if got, _ := tries(ctx, race); len(got) != 1 || time.Since(begun) > time.Nanosecond {
+			t.Errorf("who has a nanosecond has %d tries and waits %v", len(got), time.Since(begun))
+		}
+	})
 }
