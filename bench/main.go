@@ -7,13 +7,14 @@
 //
 // Every row has a database of its own, copied from one template, so that no row
 // suffers from what the one before has left. It listens on loopback only, ends
-// by itself after about three minutes, and takes its children along. With node and
+// by itself after about five minutes, and takes its children along. With node and
 // npm on the machine it measures a receiver built on Fastify too, which npm
 // installs for it.
 //
 // The environment changes its size: BENCH_SECONDS is the time of each
-// measurement (5), BENCH_CONVERSATIONS the size of the growth row (200000),
-// BENCH_ROWS an expression that chooses rows by goal, such as PF1.
+// measurement (5), BENCH_CONVERSATIONS the size of the growth row (200000), BENCH_JOBS
+// that of the backlog (100000), BENCH_ROWS an expression that chooses rows by goal,
+// such as PF1.
 package main
 
 import (
@@ -89,6 +90,7 @@ func run(ctx context.Context) (err error) {
 		{"PF6", b.footprint},
 		{"PF7", b.growth},
 		{"Q2", b.neighbors},
+		{"Q4", b.drain},
 	} {
 		if !only.MatchString(r.goal) {
 			continue

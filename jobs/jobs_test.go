@@ -24,7 +24,7 @@ import (
 const patience = 30 * time.Second
 
 // until asks again and again until cond holds.
-func until(t testing.TB, what string, cond func() bool) {
+func until(t *testing.T, what string, cond func() bool) {
 	t.Helper()
 	deadline := time.After(patience)
 	tick := time.NewTicker(5 * time.Millisecond)
@@ -38,7 +38,7 @@ func until(t testing.TB, what string, cond func() bool) {
 	}
 }
 
-func must(t testing.TB, err error) {
+func must(t *testing.T, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)
@@ -66,7 +66,7 @@ func (rows) PruneEvents(context.Context, time.Time, time.Time, int) (int, error)
 // PruneSubmissions implements chat.Store: nothing is old.
 func (rows) PruneSubmissions(context.Context, time.Time, int) (int, error) { return 0, nil }
 
-func newTestQueue(t testing.TB) (*Queue, *pgxpool.Pool) {
+func newTestQueue(t *testing.T) (*Queue, *pgxpool.Pool) {
 	t.Helper()
 	pool := storetest.Pool(t)
 	q, err := NewQueue(pool)
@@ -75,7 +75,7 @@ func newTestQueue(t testing.TB) (*Queue, *pgxpool.Pool) {
 }
 
 // enqueue commits the jobs.
-func enqueue(t testing.TB, q *Queue, pool *pgxpool.Pool, jobs ...chat.Job) {
+func enqueue(t *testing.T, q *Queue, pool *pgxpool.Pool, jobs ...chat.Job) {
 	t.Helper()
 	var b pgx.Batch
 	q.Enqueue(&b, jobs)
@@ -84,12 +84,12 @@ func enqueue(t testing.TB, q *Queue, pool *pgxpool.Pool, jobs ...chat.Job) {
 }
 
 // work runs jobs until the test ends.
-func work(t testing.TB, pool *pgxpool.Pool, observe Observe, lease func(uuid.UUID) error) {
+func work(t *testing.T, pool *pgxpool.Pool, observe Observe, lease func(uuid.UUID) error) {
 	t.Helper()
 	workWith(t, pool, Options{Observe: observe}, lease)
 }
 
-func workWith(t testing.TB, pool *pgxpool.Pool, opts Options, lease func(uuid.UUID) error) {
+func workWith(t *testing.T, pool *pgxpool.Pool, opts Options, lease func(uuid.UUID) error) {
 	t.Helper()
 	log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelError + 1}))
 	service := chat.New(rows{lease: lease}, nil, chat.Options{}, time.Now, log)
@@ -325,32 +325,8 @@ func TestEndedJobsArePruned(t *testing.T) {
 	}
 }
 
-func count(t testing.TB, pool *pgxpool.Pool, where string) (n int) {
+func count(t *testing.T, pool *pgxpool.Pool, where string) (n int) {
 	t.Helper()
 	must(t, pool.QueryRow(t.Context(), `SELECT count(*) FROM river_job WHERE `+where).Scan(&n))
 	return n
-}
-
-// How many jobs a second come out of the queue, finding that nothing is left
-// to do: -benchtime 100000x drains so many.
-func BenchmarkDrain(b *testing.B) {
-	q, pool := newTestQueue(b)
-	for left := b.N; left > 0; left -= 1000 {
-		jobs := make([]chat.Job, min(left, 1000))
-		for i := range jobs {
-			jobs[i] = chat.AdvanceJob{ConversationID: uuid.New()}
-		}
-		enqueue(b, q, pool, jobs...)
-	}
-	var ran atomic.Int64
-	done := make(chan struct{})
-	b.ResetTimer()
-	work(b, pool, nil, func(uuid.UUID) error {
-		if ran.Add(1) == int64(b.N) {
-			close(done)
-		}
-		return nil
-	})
-	<-done
-	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "jobs/s")
 }
