@@ -47,8 +47,9 @@ test-storm: modules postgres ## Kill the program fifty times under load and chec
 	@exec $(GO) test -tags storm -timeout 30m -run '^TestStorm' -v ./cmd/textme
 
 .PHONY: storm
-storm: modules postgres ## The same at nightly size: 1,000 kills, 10,000 scenarios, 5 million inputs a fuzz target (hours)
+storm: modules postgres ## The same at nightly size: 1,000 kills, 10,000 scenarios, 5 million inputs a fuzz target (hours; needs node and npm)
 	@SIGNATURES=1000000 $(GO) test -timeout 2h -run '^Test(Verify|Forgeries|MovedEdges)' -v ./twilio
+	@SIGNATURES=1000000 $(MAKE) --no-print-directory test-sdk-node
 	@scripts/fuzz 5000000x
 	@STORM_ERRORS=50000 $(GO) test -run '^TestBigErrors' -v ./twilio
 	@STORM_KILLS=1000 STORM_SIGNUPS=20000 STORM_TEXTS=10000 STORM_LATE=60 STORM_SCENARIOS=10000 STORM_RESTARTS=20 STORM_FAILPOINTS=6000 STORM_EACH=20 STORM_LANES=4 STORM_OUTAGE=1800 exec $(GO) test -tags storm -parallel 8 -timeout 12h -run '^TestStorm' -v ./cmd/textme
