@@ -107,12 +107,8 @@ func (e *entry) read() error {
 
 func (e *entry) readPhone() {
 	var err error
-	e.phone, err = chat.ParsePhone(e.typed.Phone, e.source.Region())
-	switch {
-	case err != nil:
+	if e.phone, err = chat.ParsePhone(e.typed.Phone, e.source.Region()); err != nil {
 		e.fault(templates.PhoneField, "Enter a mobile number with its area code, or with + and its country code.")
-	case e.phone == e.source.Sender:
-		e.fault(templates.PhoneField, "This is our own number; enter yours.")
 	}
 }
 

@@ -111,7 +111,7 @@ func TestSignupAnswers(t *testing.T) {
 		"no phone":                    {"/signup/form", jsonType, `{"consent":true}`, nil, 422, []string{"phone"}},
 		"phone of nobody":             {"/signup/form", jsonType, `{"phone":"911","consent":true}`, nil, 422, []string{"phone"}},
 		"phone as object":             {"/signup/form", jsonType, `{"phone":{"a":1},"consent":true}`, nil, 422, []string{"phone"}},
-		"our own number":              {"/signup/form", jsonType, `{"phone":"+12015550100","consent":true}`, nil, 422, []string{"phone"}},
+		"our own number":              {"/signup/form", jsonType, `{"phone":"+12015550100","consent":true}`, nil, 202, nil}, // refused like any other that is not texted
 		"no consent":                  {"/signup/form", jsonType, `{"phone":"2015550123"}`, nil, 422, []string{"consent"}},
 		"consent denied":              {"/signup/form", jsonType, `{"phone":"2015550123","consent":false}`, nil, 422, []string{"consent"}},
 		"name too long":               {"/signup/form", jsonType, `{"phone":"2015550123","consent":true,"name":"` + strings.Repeat("é", 101) + `"}`, nil, 422, []string{"name"}},
@@ -203,7 +203,6 @@ func TestPageComesBackWithWhatWasTyped(t *testing.T) {
 		kept   bool // the tick
 	}{
 		"phone to mend":        {func(_ *service, f url.Values) { f.Set("phone", "201 555 01") }, "area code", 422, true},
-		"own number":           {func(_ *service, f url.Values) { f.Set("phone", "+12015550100") }, "our own number", 422, true},
 		"token expired":        {func(s *service, _ url.Values) { s.clock.advance(chat.FormTokenLife + time.Second) }, "open too long", 422, false},
 		"token forged":         {func(_ *service, f url.Values) { f.Set("form_token", "a.b.c.d") }, "has changed since", 422, false},
 		"token missing":        {func(_ *service, f url.Values) { f.Del("form_token") }, "has changed since", 422, false},

@@ -152,6 +152,7 @@ func TestRefusedNumbers(t *testing.T) {
 		"+493012345678": "refused: a landline",
 		"+881612345678": "refused: a satellite number, or another of no country",
 		"+447911123456": "refused: a number of a region that is not served (GG)",
+		storySender:     "refused: the number is the sender itself",
 	} {
 		s.signsUp(phone, "Canary")
 		s.settled()
