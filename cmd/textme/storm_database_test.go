@@ -25,15 +25,20 @@ import (
 func TestStormKillToDone(t *testing.T) {
 	s := newStorm(t, func(_ *twiliosim.Options, env map[string]string) { env["RESCUE_AFTER"] = "30s" })
 	const n = 100
-	must(t, s.sim.SetFaults(twiliosim.Faults{Calls: []twiliosim.Rule{{Faults: []twiliosim.Fault{{Kind: twiliosim.Hang, Hang: 2 * time.Second}}}}}))
+	must(t, s.sim.SetFaults(twiliosim.Faults{Calls: []twiliosim.Rule{{Faults: []twiliosim.Fault{{Kind: twiliosim.Hang, Hang: 10 * time.Second}}}}}))
 	s.signUps(n, n, time.Second) // every worker hangs in a call
+	var running int
+	must(t, s.db.QueryRow(t.Context(), `SELECT count(*) FROM river_job WHERE state = 'running'`).Scan(&running))
+	if running < n/4 {
+		t.Errorf("%d jobs are running: the test proves too little", running)
+	}
 	for i := range s.replicas {
 		s.kill(i)
 	}
 	must(t, s.sim.SetFaults(twiliosim.Faults{}))
 	took := s.settled(90 * time.Second)
 	s.checkPromise()
-	t.Logf("from kill to done: all %d within %v", n, took.Round(time.Millisecond))
+	t.Logf("from kill to done, %d jobs running: all %d within %v", running, n, took.Round(time.Millisecond))
 }
 
 // Row D1: Postgres is restarted, and killed, while 64 clients sign people up.

@@ -32,6 +32,9 @@ func TestStormTwilioDown(t *testing.T) {
 			well++
 		}
 	}
+	if before > n/3 {
+		t.Errorf("%d calls were made while it was down, for %d sign-ups; want one now and then", before, n)
+	}
 	if calls > 3*well {
 		t.Errorf("%d calls were made where %d went well, want at most three for one", calls, well)
 	}
