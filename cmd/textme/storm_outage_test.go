@@ -12,8 +12,10 @@ import (
 
 // Row T3: Twilio is down while people go on signing up. They are answered as
 // ever; Twilio is asked only now and then whether it is back, and then everybody
-// gets their text, without a storm of calls. STORM_OUTAGE is for how many
-// seconds it is down: 1800 with STORM_SIGNUPS=5000 is the row's size.
+// gets their text, without a storm of calls. Without the break after failed calls there
+// are thousands while it is down; without the jobs' waiting for its end in turn all takes
+// much longer afterwards. STORM_OUTAGE is for how many seconds it is down: 1800 with
+// STORM_SIGNUPS=5000 is the row's size.
 func TestStormTwilioDown(t *testing.T) {
 	s := newStorm(t, withLedger)
 	n, outage := size("STORM_SIGNUPS", 600), time.Duration(size("STORM_OUTAGE", 20))*time.Second

@@ -98,7 +98,8 @@ func (s *storm) passes(d time.Duration) {
 }
 
 // checkReplay posts every webhook that was taken once more, a day later (row W5 at its
-// size): nothing changes, and nobody is texted.
+// size): nothing changes, and nobody is texted. Without the events' keys all of them are
+// recorded again; nobody is texted even then, since messages have keys of their own.
 func (s *storm) checkReplay(tapped *wiretap) {
 	s.t.Helper()
 	s.passes(24 * time.Hour)
