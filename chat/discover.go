@@ -27,7 +27,7 @@ const lookOverlap = 5 * time.Minute
 // without our hearing of it, also if they are closed by now, and for those of
 // ours that an earlier state of the database does not know.
 func (s *Service) discover(ctx context.Context) error {
-	since, due, err := s.store.ClaimLook(ctx, s.opts.ReconcileEvery, s.away())
+	since, due, err := s.store.ClaimLook(ctx, s.opts.ReconcileEvery, s.outage())
 	if err != nil || !due {
 		return err
 	}

@@ -70,9 +70,14 @@ func (s *Service) pollAgain(ctx context.Context, done PollDone, cause error) err
 	if !waits || !te.heldBack() {
 		times = s.failedPolls.again(done.ConversationID)
 	}
-	done.Next = s.pollWait(times, done.Next)
-	if waits {
-		done.Next, done.Owed = max(done.Next, te.RetryAfter), true
+	done.Owed = waits || times == 1
+	switch next := s.pollWait(times, done.Next); {
+	case waits && times == 1:
+		done.Next = te.RetryAfter
+	case waits:
+		done.Next = max(next, te.RetryAfter)
+	default:
+		done.Next = next
 	}
 	done.Next = jittered(done.Next)
 	done.IfActive = done.Next

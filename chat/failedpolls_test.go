@@ -22,6 +22,7 @@ type round struct {
 	wrong     map[ConversationSID]error
 	concerns  []string
 	done      map[ConversationSID]time.Duration // until the next poll
+	owed      map[ConversationSID]bool
 	unclaimed []ConversationSID
 }
 
@@ -56,6 +57,10 @@ func (*round) Undelivered(context.Context, uuid.UUID, int) ([]MessageSID, error)
 
 func (r *round) FinishPoll(_ context.Context, done PollDone) error {
 	r.done[done.SID] = done.Next
+	if r.owed == nil {
+		r.owed = map[ConversationSID]bool{}
+	}
+	r.owed[done.SID] = done.Owed
 	return nil
 }
 
@@ -72,15 +77,16 @@ func TestFailedPollIsPassedBy(t *testing.T) {
 		err   error
 		ends  bool          // the round
 		again time.Duration // at least; 0: it is not told
+		owed  bool          // what it may have missed
 	}{
-		"no answer":                      {failing(TwilioError{Status: 500}), false, pollHold},
-		"refused":                        {failing(TwilioError{Status: 400}), false, every},
-		"of no use":                      {failing(TwilioError{Status: 400, Code: 50407}), false, every},
-		"it alone is to wait":            {failing(TwilioError{RetryAfter: time.Hour, Alone: true}), false, time.Hour},
-		"the facts cannot be read":       {errors.New("odd"), false, pollHold},
-		"everybody is to wait":           {failing(TwilioError{Status: 429, RetryAfter: time.Minute}), true, pollHold},
-		"the credentials are not valid":  {failing(TwilioError{Status: 401}), true, 0},
-		"the database cannot be written": {ErrUnavailable, true, 0},
+		"no answer":                      {failing(TwilioError{Status: 500}), false, pollHold, true},
+		"refused":                        {failing(TwilioError{Status: 400}), false, every, false},
+		"of no use":                      {failing(TwilioError{Status: 400, Code: 50407}), false, every, false},
+		"it alone is to wait":            {failing(TwilioError{RetryAfter: time.Hour, Alone: true}), false, time.Hour, true},
+		"the facts cannot be read":       {errors.New("odd"), false, pollHold, true},
+		"everybody is to wait":           {failing(TwilioError{Status: 429, RetryAfter: time.Minute}), true, time.Minute, true},
+		"the credentials are not valid":  {failing(TwilioError{Status: 401}), true, 0, false},
+		"the database cannot be written": {ErrUnavailable, true, 0, false},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -106,6 +112,9 @@ func TestFailedPollIsPassedBy(t *testing.T) {
 			}
 			if again < tt.again || again > tt.again*5/4+time.Second {
 				t.Errorf("tried again after %v, want about %v", again, tt.again)
+			}
+			if r.owed["CH1"] != tt.owed || r.owed["CH2"] || r.owed["CH3"] {
+				t.Errorf("still to be asked: %v, want CH1 %t", r.owed, tt.owed)
 			}
 			if want := (AdvanceJob{first}); r.concerns[0] != Concern(Concerning(t.Context(), want)) {
 				t.Errorf("its call is about %q, want what its job is about", r.concerns[0])
@@ -137,11 +146,14 @@ func TestOutageIsNobodysOwn(t *testing.T) {
 	down, held := &TwilioError{Status: 503}, &TwilioError{RetryAfter: time.Second, Err: errors.New("twilio does not answer")}
 	for _, times := range []time.Duration{1, 2} {
 		poll("dead", times*pollHold, down)
+		if own := times > 1; r.owed["dead"] == own {
+			t.Errorf("after %d failures, the others going well, it is still to be asked: %t", times, own)
+		}
 		poll("asked", 10*time.Minute, nil)
 	}
 	for range 10 {
 		poll("asked", pollHold, down)
-		poll("held", pollHold, held)
+		poll("held", time.Second, held)
 	}
 	poll("dead", 4*pollHold, down)
 	poll("held", 10*time.Minute, nil)

@@ -15,7 +15,7 @@ func TestGate(t *testing.T) {
 	t.Parallel()
 	noon := time.Date(2026, 11, 22, 20, 0, 0, 0, time.UTC)     // in San Francisco
 	midnight := time.Date(2026, 11, 22, 8, 30, 0, 0, time.UTC) // 00:30 there
-	goes := GateFacts{Phone: "+14155552671", State: Active, Handler: BotHandler, Consented: true, Message: Outgoing{Purpose: BotReply, CreatedAt: noon}, LastAct: noon}
+	goes := GateFacts{Phone: "+14155552671", State: Active, Handler: BotHandler, Consented: true, Message: Outgoing{Purpose: BotReply, CreatedAt: noon, CalledForAt: noon}, LastAct: noon}
 	quiet, err := ParseQuietHours("21:00-08:00")
 	if err != nil {
 		t.Fatal(err)

@@ -53,6 +53,8 @@ type Outgoing struct {
 	SendingAt time.Time // when its last call began or, without an answer, ended; zero when none has
 	Attempts  int       // posts that may have reached Twilio
 	CreatedAt time.Time // a welcome text that another row has owed before: when the person signed up
+	// CalledForAt is when what called for it came: of any welcome text the sign-up.
+	CalledForAt time.Time
 }
 
 // MaxBody is the longest text Twilio takes for SMS, in characters

@@ -55,7 +55,7 @@ type PollDone struct {
 	HeardAt time.Time     // when it was asked for all that was said; zero: it was not
 	Asked   []MessageSID  // messages whose receipts were asked for
 	Mapping bool          // the mapping was checked
-	Owed    bool          // Twilio has asked to wait: it is still to be asked
+	Owed    bool          // it could not be asked, and not because of itself alone: it still is to be
 	Next    time.Duration // until the next poll; 0: never
 	// IfActive is the same for a conversation in which something has
 	// happened since it was claimed.
@@ -103,17 +103,23 @@ func (s *Service) reconcile(ctx context.Context) error {
 		if err := s.discover(ctx); err != nil {
 			return err
 		}
+		if err := s.restored(ctx); err != nil {
+			return err
+		}
 		polls, err := s.store.ClaimPolls(ctx, pollBatch, pollHold)
 		switch {
 		case err != nil:
 			return err
 		case len(polls) == 0 && failed > 0:
-			return errors.Join(fmt.Errorf("%d polls failed", failed), s.restored(ctx))
+			return fmt.Errorf("%d polls failed", failed)
 		case len(polls) == 0:
-			return s.restored(ctx)
+			return nil
 		}
 		for i, p := range polls {
 			asked, err := s.poll(ctx, p)
+			if err == nil && i+1 < len(polls) { // a batch may take long, and who does not look seems to be away
+				err = s.discover(ctx)
+			}
 			if err != nil {
 				return errors.Join(err, s.store.UnclaimPolls(ctx, polls[i+1:]))
 			}

@@ -8,14 +8,34 @@ import (
 // restoring is why a text waits that was queued before an outage ended.
 const restoring = "what an outage has missed is being asked for first"
 
+// shortestOutage is longer than one poll may take.
+const shortestOutage = 10 * time.Minute
+
 // away is how late polling must be for us to have been away.
 func (s *Service) away() time.Duration { return 6 * s.opts.ReconcileEvery }
 
-// waitsForRestoring is the rule on texts that were queued before an outage ended, at
+// outage is how late it must be for what was queued to wait until it has caught up.
+func (s *Service) outage() time.Duration { return max(s.away(), shortestOutage) }
+
+// waitsForRestoring is the rule on texts that were called for before an outage ended, at
 // since (zero: there is none): they leave when Twilio has been asked for all that was
-// missed, of everybody. Who has nothing that waits is not held up.
+// missed, of everybody.
 func (s *Service) waitsForRestoring(m Outgoing, since time.Time) bool {
-	return s.opts.ReconcileEvery > 0 && m.CreatedAt.Before(since)
+	return s.opts.ReconcileEvery > 0 && m.CalledForAt.Before(since)
+}
+
+// holdForRestoring has the gate say that a text waits, and records it.
+func (s *Service) holdForRestoring(ctx context.Context, c *Conversation, m Outgoing) error {
+	v, err := s.store.BeginSend(ctx, c.Lease, m.ID, func(f GateFacts) Verdict {
+		if v := s.gate(f, c.Probing); !v.Goes() {
+			return v
+		}
+		return Verdict{Until: s.now(), Why: restoring} // it has just ended
+	})
+	if err != nil {
+		return err
+	}
+	return s.held(ctx, c, m, v)
 }
 
 // restored ends the restoring if nothing is left to be asked.

@@ -168,8 +168,8 @@ func (s *Service) lookForAll(ctx context.Context, c *Conversation) error {
 // waiting, for the right to make a call too, is done before the gate, so that
 // its verdict is fresh.
 func (s *Service) sendOne(ctx context.Context, c *Conversation, m Outgoing) error {
-	if s.waitsForRestoring(m, c.RestoringSince) { // sparing all the rest, for the gate would say so
-		return Snooze{After: s.opts.Timing.Rescue, Why: restoring}
+	if s.waitsForRestoring(m, c.RestoringSince) { // without asking Twilio, who has others to tell of
+		return s.holdForRestoring(ctx, c, m)
 	}
 	if err := s.pace.take(ctx, string(c.Sender), c.ID, s.opts.SendEvery); err != nil {
 		return err
@@ -193,11 +193,7 @@ func (s *Service) sendOne(ctx context.Context, c *Conversation, m Outgoing) erro
 		return err
 	}
 	if !v.Goes() {
-		s.log.InfoContext(ctx, "text held", "conversation_id", c.ID, "message_id", m.ID, "cancelled", v.Cancel, "why", v.Why)
-		if v.Cancel == "" {
-			return Snooze{After: max(0, v.Until.Sub(s.now())), Why: v.Why}
-		}
-		return nil
+		return s.held(ctx, c, m, v)
 	}
 	sent, err := s.twilio.CreateMessage(reserved, c.SID, m)
 	if err != nil {
@@ -210,6 +206,15 @@ func (s *Service) sendOne(ctx context.Context, c *Conversation, m Outgoing) erro
 	}
 	LogPaused(ctx, s.log, recorded)
 	return s.sent(ctx, c)
+}
+
+// held is what the gate's verdict that a message does not go means for the job.
+func (s *Service) held(ctx context.Context, c *Conversation, m Outgoing, v Verdict) error {
+	s.log.InfoContext(ctx, "text held", "conversation_id", c.ID, "message_id", m.ID, "cancelled", v.Cancel, "why", v.Why)
+	if v.Cancel == "" {
+		return Snooze{After: max(0, v.Until.Sub(s.now())), Why: v.Why}
+	}
+	return nil
 }
 
 // sendFailed puts the message where the next attempt will look for it.

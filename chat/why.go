@@ -154,7 +154,7 @@ func (s *Service) objectsUntil(o Outcome, c Conversation, a Admission) *time.Tim
 // ruleOnText asks what would become of a text of the bot's now. An agent who
 // has taken over does not stop it at the gate: the bot stays silent before.
 func (s *Service) ruleOnText(f GateFacts) Ruling {
-	f.Message = Outgoing{Purpose: BotReply, CreatedAt: s.now()}
+	f.Message = Outgoing{Purpose: BotReply, CreatedAt: s.now(), CalledForAt: s.now()}
 	ruling := Ruling{}
 	switch v := s.gate(f, false); {
 	case v.Cancel != "":

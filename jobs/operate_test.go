@@ -164,3 +164,37 @@ func TestBehind(t *testing.T) {
 	must(t, err)
 	behind(false, "with an old job in the background")
 }
+
+// A job is untried until it was done or failed, however often it has snoozed.
+func TestUntried(t *testing.T) {
+	t.Parallel()
+	q, pool := newTestQueue(t)
+	kind := chat.AdoptJob{}.Kind()
+	enqueue(t, q, pool, chat.AdoptJob{ConversationSID: "CH1"}, chat.AdvanceJob{ConversationID: uuid.New()})
+	var at time.Time
+	must(t, pool.QueryRow(t.Context(), `SELECT created_at FROM river_job WHERE kind = $1`, kind).Scan(&at))
+	if got, err := q.Untried(t.Context(), kind, at.Add(-time.Microsecond)); err != nil || got {
+		t.Errorf("of those from before it: %t, %v", got, err)
+	}
+	for _, tt := range []struct {
+		state   string
+		attempt int
+		want    bool
+	}{
+		{"available", 0, true},
+		{"running", 1, true},
+		{"scheduled", 0, true}, // River takes the attempt of a snooze back
+		{"retryable", 1, false},
+		{"available", 1, false},
+		{"running", 2, false},
+		{"completed", 1, false},
+	} {
+		const become = `UPDATE river_job SET state = $1::text::river_job_state, attempt = $2,
+			finalized_at = CASE WHEN $1::text = 'completed' THEN now() END WHERE kind = $3`
+		_, err := pool.Exec(t.Context(), become, tt.state, tt.attempt, kind)
+		must(t, err)
+		if got, err := q.Untried(t.Context(), kind, at); err != nil || got != tt.want {
+			t.Errorf("%s with attempt %d: %t, %v", tt.state, tt.attempt, got, err)
+		}
+	}
+}

@@ -3,14 +3,13 @@
 -- of before that still runs beside this one asks as ever, and holds nothing.
 
 -- +goose Up
-ALTER TABLE looks ADD COLUMN outage_at timestamptz, ADD COLUMN restoring_since timestamptz, ADD COLUMN found_at timestamptz;
-COMMENT ON COLUMN looks.outage_at IS 'if nobody has looked by then, there was an outage';
-COMMENT ON COLUMN looks.restoring_since IS 'since when Twilio is asked for what an outage has missed';
-COMMENT ON COLUMN looks.found_at IS 'when the first look since then was done';
 ALTER TABLE conversations ADD COLUMN claimed_due_at timestamptz;
 COMMENT ON COLUMN conversations.claimed_due_at IS 'when the poll that is under way was due';
-CREATE INDEX conversations_claimed ON conversations (claimed_due_at) WHERE claimed_due_at IS NOT NULL;
+ALTER TABLE looks ADD COLUMN away interval, ADD COLUMN restoring_since timestamptz, ADD COLUMN found_at timestamptz;
+COMMENT ON COLUMN looks.away IS 'by how much the next look must be late for an outage';
+COMMENT ON COLUMN looks.restoring_since IS 'since when Twilio is asked for what an outage has missed';
+COMMENT ON COLUMN looks.found_at IS 'when the first look since then was done';
 
 -- +goose Down
 ALTER TABLE conversations DROP COLUMN claimed_due_at;
-ALTER TABLE looks DROP COLUMN outage_at, DROP COLUMN restoring_since, DROP COLUMN found_at;
+ALTER TABLE looks DROP COLUMN away, DROP COLUMN restoring_since, DROP COLUMN found_at;

@@ -16,22 +16,23 @@ const discoveryLook = "conversations"
 
 // ClaimLook gives one caller the right to look if a look is due; the next one
 // is every later, whatever becomes of this one. One that comes later than that by
-// more than away ends an outage: what that has missed is being restored from now on.
+// more than away ends an outage: what that has missed is being restored from now on, or
+// still, if that has begun within the hour.
 // On a new database it only notes that everything from before has been seen.
 func (s *Store) ClaimLook(ctx context.Context, every, away time.Duration) (since time.Time, due bool, err error) {
 	err = s.tx(ctx, "claim look", func(tx pgx.Tx) error {
 		const q = `/* store.ClaimLook */
-			UPDATE looks SET next_at = now() + $2::interval, outage_at = now() + $3::interval,
-				restoring_since = CASE WHEN outage_at <= now() THEN now() ELSE restoring_since END,
-				found_at = CASE WHEN outage_at <= now() THEN NULL ELSE found_at END
+			UPDATE looks SET next_at = now() + $2::interval, away = $3,
+				restoring_since = CASE WHEN ` + outage + ` AND NOT coalesce(` + restoring + `, false) THEN now() ELSE restoring_since END,
+				found_at = CASE WHEN ` + outage + ` THEN NULL ELSE found_at END
 			WHERE scope = $1 AND next_at <= now() RETURNING seen_through`
-		err := tx.QueryRow(ctx, q, discoveryLook, every, every+away).Scan(&since)
+		err := tx.QueryRow(ctx, q, discoveryLook, every, away).Scan(&since)
 		if due = err == nil; !errors.Is(err, pgx.ErrNoRows) {
 			return err
 		}
 		const first = `/* store.ClaimLook */
-			INSERT INTO looks (scope, next_at, outage_at) VALUES ($1, now() + $2::interval, now() + $3::interval) ON CONFLICT DO NOTHING`
-		_, err = tx.Exec(ctx, first, discoveryLook, every, every+away)
+			INSERT INTO looks (scope, next_at, away) VALUES ($1, now() + $2::interval, $3) ON CONFLICT DO NOTHING`
+		_, err = tx.Exec(ctx, first, discoveryLook, every, away)
 		return err
 	})
 	return since, due, err

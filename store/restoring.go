@@ -10,35 +10,41 @@ import (
 	"textme/chat"
 )
 
-// restoringSince is the time, NULL for none, before which texts were queued that wait
+// Of a row of looks: that nobody has looked for so long that there is an outage, and that
+// what one has missed is being restored. Whatever keeps that from ending does so for an
+// hour at the most; each text asks for what its reader has said in any case.
+const (
+	outage    = `next_at + away <= now()`
+	restoring = `restoring_since > now() - interval '1 hour'`
+)
+
+// restoringSince is the time, NULL for none, before which texts were called for that wait
 // because Twilio is being asked for what an outage has missed, or is about to be: now,
-// for as long as nobody has looked. Whatever keeps that from ending does so for an hour
-// at the most; each text asks for what its reader has said in any case.
-const restoringSince = `(SELECT CASE WHEN outage_at <= now() THEN now() ELSE restoring_since END FROM looks
-	WHERE scope = '` + discoveryLook + `' AND (outage_at <= now() OR restoring_since > now() - interval '1 hour'))`
+// for as long as nobody has looked.
+const restoringSince = `(SELECT CASE WHEN ` + outage + ` THEN now() ELSE restoring_since END FROM looks
+	WHERE scope = '` + discoveryLook + `' AND (` + outage + ` OR ` + restoring + `))`
 
 // Restored ends the restoring after an outage, and reports that it did, if Twilio has been
 // asked about every conversation that was due by its beginning, and those that a look has
-// found were gone after once. Who has a text waiting need not wait any longer.
+// found were gone after. Who has a text waiting need not wait any longer.
 func (s *Store) Restored(ctx context.Context) (restored bool, err error) {
+	const begun = `/* store.Restored */ SELECT restoring_since, found_at FROM looks WHERE scope = $1 AND found_at IS NOT NULL`
+	var since, found time.Time
+	restoring, err := optional(s.pool.QueryRow(ctx, begun, discoveryLook).Scan(&since, &found))
+	if err != nil || !restoring {
+		return false, translate("restored", err)
+	}
+	const owed = `/* store.Restored */
+		SELECT EXISTS (SELECT FROM conversations WHERE reconcile_at <= $1 AND conversation_sid IS NOT NULL)
+			OR EXISTS (SELECT FROM conversations WHERE claimed_due_at <= $1 AND reconcile_at IS NOT NULL)`
+	var left bool
+	if err := s.pool.QueryRow(ctx, owed, since).Scan(&left); err != nil || left {
+		return false, translate("restored", err)
+	}
+	if left, err = s.queue.Untried(ctx, chat.AdoptJob{}.Kind(), found); err != nil || left {
+		return false, err
+	}
 	err = s.tx(ctx, "restored", func(tx pgx.Tx) error {
-		restored = false
-		const begun = `/* store.Restored */ SELECT restoring_since, found_at FROM looks WHERE scope = $1 AND found_at IS NOT NULL`
-		var since, found time.Time
-		restoring, err := optional(tx.QueryRow(ctx, begun, discoveryLook).Scan(&since, &found))
-		if err != nil || !restoring {
-			return err
-		}
-		const owed = `/* store.Restored */
-			SELECT EXISTS (SELECT FROM conversations WHERE reconcile_at <= $1 AND conversation_sid IS NOT NULL)
-				OR EXISTS (SELECT FROM conversations WHERE claimed_due_at <= $1 AND reconcile_at IS NOT NULL)`
-		var left bool
-		if err := tx.QueryRow(ctx, owed, since).Scan(&left); err != nil || left {
-			return err
-		}
-		if left, err = s.queue.Untried(ctx, chat.AdoptJob{}.Kind(), found); err != nil || left {
-			return err
-		}
 		const end = `/* store.Restored */ UPDATE looks SET restoring_since = NULL, found_at = NULL WHERE scope = $1 AND restoring_since = $2`
 		tag, err := tx.Exec(ctx, end, discoveryLook, since)
 		if restored = tag.RowsAffected() > 0; err != nil || !restored {
@@ -53,7 +59,7 @@ func (s *Store) Restored(ctx context.Context) (restored bool, err error) {
 // before; of very many the rest come back by themselves.
 func (s *Store) hastenWaiting(ctx context.Context, tx pgx.Tx, before time.Time) error {
 	const waiting = `/* store.hastenWaiting */
-		SELECT DISTINCT conversation_id FROM messages WHERE status IN ('queued', 'sending') AND created_at < $1 LIMIT $2`
+		SELECT DISTINCT m.conversation_id FROM messages m WHERE m.status IN ('queued', 'sending') AND ` + calledForAt + ` < $1 LIMIT $2`
 	ids, err := collect[uuid.UUID](ctx, tx, waiting, before, sweepBatch)
 	if err != nil {
 		return err

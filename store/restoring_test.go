@@ -49,12 +49,12 @@ func TestRestoring(t *testing.T) {
 	_, _, err := f.ClaimLook(ctx, every, away)
 	must(t, err)
 	check("a new database", false)
-	f.exec(`UPDATE looks SET next_at = now() - interval '9 minutes', outage_at = now() + interval '1 minute'`)
+	f.exec(`UPDATE looks SET next_at = now() - interval '9 minutes'`)
 	check("a late look", false)
 	look()
 	check("a look that was late", false)
 
-	f.exec(`UPDATE looks SET next_at = now() - interval '6 hours', outage_at = now() - interval '5 hours'`)
+	f.exec(`UPDATE looks SET next_at = now() - interval '6 hours'`)
 	f.exec(`UPDATE conversations SET reconcile_at = now() - interval '1 hour'`)
 	check("nobody has looked yet", true)
 	look()
@@ -75,12 +75,20 @@ func TestRestoring(t *testing.T) {
 	check("a replica died that asked, and the next one asks", true)
 	owed := chat.PollDone{Poll: again[0], Next: time.Hour, IfActive: time.Hour, Owed: true}
 	must(t, f.FinishPoll(ctx, owed))
-	check("Twilio asked to wait", true)
+	check("it could not be asked", true)
 	owed.Owed, f.untried = false, true
 	must(t, f.FinishPoll(ctx, owed))
 	check("somebody new was not gone after yet", true)
 
 	f.untried = false
+	f.exec(`UPDATE looks SET restoring_since = now() - interval '30 minutes', next_at = now() - interval '11 minutes'`)
+	since := one[time.Time](f, `SELECT restoring_since FROM looks`)
+	look()
+	if got := one[time.Time](f, `SELECT restoring_since FROM looks`); !got.Equal(since) {
+		t.Errorf("after a late look the hour begins again, at %v", got)
+	}
+	_, err = f.FinishLook(ctx, nil, time.Now())
+	must(t, err)
 	f.exec(`INSERT INTO messages (id, conversation_id, direction, purpose, author, body, status, created_at)
 		VALUES (gen_random_uuid(), $1, 'out', 'agent', 'agent', 'hello', 'queued', now() - interval '6 hours')`, other)
 	f.hastened = nil
@@ -97,4 +105,23 @@ func TestRestoring(t *testing.T) {
 	check("it takes long", true)
 	f.exec(`UPDATE looks SET restoring_since = now() - interval '61 minutes'`)
 	check("it takes for ever", false)
+	f.exec(`UPDATE looks SET next_at = now() - interval '6 hours'`)
+	look()
+	check("after that, another outage", true)
+
+	f.exec(`UPDATE looks SET restoring_since = NULL, next_at = now() + interval '1 minute'`) // a program of before looks
+	check("looked at by a program of before", false)
+}
+
+// A welcome text was called for by its sign-up, though it is queued when that is decided.
+func TestCalledForAt(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	id := f.live(ann, ch1, mb1)
+	texts, err := f.Unsent(t.Context(), chat.Conversation{ID: id})
+	must(t, err)
+	signedUp := one[time.Time](f, `SELECT created_at FROM signups`)
+	if len(texts) != 1 || !texts[0].CalledForAt.Equal(signedUp) || !signedUp.Before(texts[0].CreatedAt) {
+		t.Errorf("the sign-up was at %v, and its texts are %+v", signedUp, texts)
+	}
 }

@@ -10,17 +10,23 @@ import (
 	"textme/chat"
 )
 
-const outgoingColumns = `m.id, m.purpose, m.author, m.body, m.status, m.sending_at, m.attempts, ` + waitsSince
+const outgoingColumns = `m.id, m.purpose, m.author, m.body, m.status, m.sending_at, m.attempts, ` + waitsSince + `, ` + calledForAt
 
 // waitsSince is the time from which a message m has waited: a welcome text that a
 // row owed which has been merged into m's was called for by a sign-up there.
 const waitsSince = `CASE m.purpose WHEN 'welcome' THEN least(m.created_at, (SELECT min(g.created_at)
 	FROM conversations r JOIN signups g ON g.conversation_id = r.id WHERE r.merged_into = m.conversation_id)) ELSE m.created_at END`
 
+// calledForAt is when what called for a message m came: of a welcome text the sign-up.
+const calledForAt = `CASE m.purpose WHEN 'welcome' THEN least(m.created_at, (SELECT min(g.created_at)
+	FROM signups g JOIN signup_outcomes o ON o.signup_id = g.id
+	WHERE o.outcome = 'admitted' AND g.conversation_id IN (SELECT m.conversation_id UNION ALL SELECT r.id FROM conversations r WHERE r.merged_into = m.conversation_id)))
+	ELSE m.created_at END`
+
 func scanOutgoing(row pgx.CollectableRow) (chat.Outgoing, error) {
 	var m chat.Outgoing
 	var sending *time.Time
-	err := row.Scan(&m.ID, &m.Purpose, &m.Author, &m.Body, &m.Status, &sending, &m.Attempts, &m.CreatedAt)
+	err := row.Scan(&m.ID, &m.Purpose, &m.Author, &m.Body, &m.Status, &sending, &m.Attempts, &m.CreatedAt, &m.CalledForAt)
 	if sending != nil {
 		m.SendingAt = *sending
 	}
@@ -87,7 +93,7 @@ const gateColumns = `coalesce(k.phone, ''), c.sender, c.state, c.handler, c.hand
 	greatest((SELECT max(created_at) FROM signups WHERE customer_id = c.customer_id),
 		(SELECT max(twilio_at) FROM messages t WHERE t.conversation_id = c.id AND t.direction = 'in'), c.created_at),
 	coalesce(` + restoringSince + `, 'epoch'),
-	(SELECT count(*) FROM messages t WHERE t.conversation_id = c.id AND t.sending_at > clock_timestamp() - interval '1 second')`
+	(SELECT count(*) FROM messages t WHERE t.conversation_id = c.id AND t.sending_at > (SELECT clock_timestamp() - interval '1 second'))`
 
 // gateFacts loads what the gate looks at, with the customer locked and the lease
 // held, if the message is queued.
@@ -104,7 +110,7 @@ func (s *Store) gateFacts(ctx context.Context, tx pgx.Tx, lease chat.Lease, mess
 	b.Queue(q, message, chat.AccountScope).QueryRow(func(row pgx.Row) (err error) {
 		queued, err = optional(row.Scan(&f.Phone, &sender, &f.State, &f.Handler, &f.HandlerAt,
 			&f.Consented, &f.Paused, &f.LastAct, &f.RestoringSince, &f.JustPosted,
-			&f.Message.ID, &f.Message.Purpose, &f.Message.Author, &f.Message.Body, &f.Message.Status, &sending, &f.Message.Attempts, &f.Message.CreatedAt))
+			&f.Message.ID, &f.Message.Purpose, &f.Message.Author, &f.Message.Body, &f.Message.Status, &sending, &f.Message.Attempts, &f.Message.CreatedAt, &f.Message.CalledForAt))
 		return err
 	})
 	if err := tx.SendBatch(ctx, &b).Close(); err != nil || !queued {

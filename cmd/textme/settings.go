@@ -56,16 +56,15 @@ type serviceSettings struct {
 
 	policySettings
 
-	SignupRate     offRate       `help:"Sign-ups per address and time, such as 30/1h. Loopback addresses are not counted." default:"30/1h"`
-	HookRate       offRate       `help:"Form hooks per address and time." default:"600/1m"`
-	CreateRate     offRate       `help:"Conversations created at Twilio per time, by all replicas." default:"30/1s"`
-	SenderRate     offRate       `help:"Texts per sender and time, by all replicas. Twilio queues what is faster than the carrier allows." default:"off"`
-	ReconcileEvery offTime       `help:"How often Twilio is asked, about conversations that were active within a day, for what webhooks did not tell. Quieter ones less often, down to once a week." default:"10m"`
-	ReconcileRate  offRate       `help:"Calls to Twilio per time that this may cost, by all replicas." default:"5/1s"`
-	Workers        int           `help:"Jobs that run at once." default:"32"`
-	RescueAfter    time.Duration `help:"When the work of a process that died is taken up again. A call to Twilio may take two fifteenths of it." default:"30s"`
-	LogFormat      string        `help:"json or text." enum:"json,text" default:"json"`
-	LogLevel       string        `help:"debug, info, warn or error." enum:"debug,info,warn,error" default:"info"`
+	SignupRate    offRate       `help:"Sign-ups per address and time, such as 30/1h. Loopback addresses are not counted." default:"30/1h"`
+	HookRate      offRate       `help:"Form hooks per address and time." default:"600/1m"`
+	CreateRate    offRate       `help:"Conversations created at Twilio per time, by all replicas." default:"30/1s"`
+	SenderRate    offRate       `help:"Texts per sender and time, by all replicas. Twilio queues what is faster than the carrier allows." default:"off"`
+	ReconcileRate offRate       `help:"Calls to Twilio per time that this may cost, by all replicas." default:"5/1s"`
+	Workers       int           `help:"Jobs that run at once." default:"32"`
+	RescueAfter   time.Duration `help:"When the work of a process that died is taken up again. A call to Twilio may take two fifteenths of it." default:"30s"`
+	LogFormat     string        `help:"json or text." enum:"json,text" default:"json"`
+	LogLevel      string        `help:"debug, info, warn or error." enum:"debug,info,warn,error" default:"info"`
 }
 
 // policySettings are the rules on whom to text, and when.
@@ -75,6 +74,7 @@ type policySettings struct {
 	RetryFailedAfter offTime  `help:"How long a number that failed is left alone before a new sign-up tries it again." default:"168h"`
 	AdoptUnclaimed   bool     `help:"Let a sign-up take over the conversation at Twilio that holds the number, if nobody has marked it as theirs. One in which somebody texts us is ours in any case." default:"true" negatable:""`
 	QuietHours       string   `help:"Hours, in the recipient's local time, in which only answers to their own acts go out, such as 21:00-08:00." default:"off"`
+	ReconcileEvery   offTime  `help:"How often Twilio is asked, about conversations that were active within a day, for what webhooks did not tell. Quieter ones less often, down to once a week." default:"10m"`
 }
 
 // check looks at what their types leave open.

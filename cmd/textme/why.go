@@ -26,6 +26,7 @@ func (c *whyCommand) Run(ctx context.Context, w world) error {
 		WelcomeEvery:     time.Duration(c.WelcomeEvery),
 		RetryFailedAfter: time.Duration(c.RetryFailedAfter),
 		Quiet:            c.policySettings.check(&bad),
+		ReconcileEvery:   time.Duration(c.ReconcileEvery),
 	}
 	if err := bad.err(); err != nil {
 		return err
