@@ -21,8 +21,9 @@ func (s *Service) ask(ctx context.Context, done *PollDone) error {
 	if err := s.askReceipts(ctx, done); err != nil || !mapping {
 		return err
 	}
-	done.Mapping = true
-	return s.askMapping(ctx, done.Poll)
+	err := s.askMapping(ctx, done.Poll)
+	done.Mapping = err == nil
+	return err
 }
 
 // askMessages asks for the messages above the last index known to be complete. To

@@ -2,6 +2,7 @@ package chat
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"time"
 
@@ -14,6 +15,8 @@ type discoveryStore interface {
 	// been seen. The first time of all there is nothing to be found yet. One that is
 	// late by more than away ends an outage.
 	ClaimLook(ctx context.Context, every, away time.Duration) (since time.Time, due bool, err error)
+	// LookAgain has the next look come after so long at the latest.
+	LookAgain(ctx context.Context, after time.Duration) error
 	// FinishLook enqueues an AdoptJob for each conversation that belongs to
 	// no row, counts them, and remembers up to when all have been seen.
 	FinishLook(ctx context.Context, found []RemoteConversation, through time.Time) (unknown int, err error)
@@ -34,7 +37,7 @@ func (s *Service) discover(ctx context.Context) error {
 	through := s.now()
 	found, err := s.twilio.ConversationsSince(ctx, since.Add(-lookOverlap))
 	if err != nil {
-		return err
+		return errors.Join(err, s.store.LookAgain(ctx, s.pollWait(1, s.opts.ReconcileEvery)))
 	}
 	if err := s.credentialsWork(ctx); err != nil { // nobody may be due for a poll
 		return err

@@ -23,6 +23,8 @@ type round struct {
 	concerns  []string
 	done      map[ConversationSID]time.Duration // until the next poll
 	owed      map[ConversationSID]bool
+	mapped    bool  // the latest poll checked the mapping
+	unfetched error // of a conversation
 	unclaimed []ConversationSID
 }
 
@@ -61,7 +63,33 @@ func (r *round) FinishPoll(_ context.Context, done PollDone) error {
 		r.owed = map[ConversationSID]bool{}
 	}
 	r.owed[done.SID] = done.Owed
+	r.mapped = done.Mapping
 	return nil
+}
+
+func (*round) Transcript(context.Context, uuid.UUID, int, int) ([]TranscriptMessage, error) {
+	return nil, nil
+}
+
+func (r *round) FetchConversation(context.Context, string) (RemoteConversation, error) {
+	return RemoteConversation{}, r.unfetched
+}
+
+// A mapping about which nobody could be asked is not checked.
+func TestMappingIsCheckedWhenAsked(t *testing.T) {
+	t.Parallel()
+	now := time.Now()
+	r := &round{done: map[ConversationSID]time.Duration{}}
+	s := New(r, r, Options{ReconcileEvery: 10 * time.Minute}, func() time.Time { return now }, slog.New(slog.DiscardHandler))
+	for _, err := range []error{&TwilioError{Status: 503}, nil} {
+		r.unfetched = err
+		if _, err := s.poll(t.Context(), Poll{ConversationID: uuid.New(), SID: "CH1", LastActivity: now, DueAt: now}); err != nil {
+			t.Fatal(err)
+		}
+		if r.mapped != (err == nil) {
+			t.Errorf("when the conversation's answer is %v, the mapping was checked: %t", err, r.mapped)
+		}
+	}
 }
 
 // One conversation that cannot be polled, whatever is the matter, keeps no other from

@@ -80,7 +80,7 @@ var gateRules = []struct {
 		if !s.waitsForRestoring(f.Message, f.RestoringSince) {
 			return Verdict{}
 		}
-		return Verdict{Until: s.now().Add(s.opts.Timing.Rescue), Why: restoring}
+		return Verdict{Until: s.now().Add(s.opts.Timing.restoreCheck()), Why: restoring}
 	}, "what an outage has missed is not waited for"},
 	{"quiet hours", func(s *Service, f GateFacts) Verdict {
 		now := s.now()

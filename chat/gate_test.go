@@ -38,7 +38,7 @@ func TestGate(t *testing.T) {
 		"agent took over later":         {now: noon, change: func(f *GateFacts) { f.Handler, f.HandlerAt = AgentHandler, noon.Add(1) }, cancel: "an agent has taken over"},
 		"the hand-over itself":          {now: noon, change: func(f *GateFacts) { f.Handler, f.HandlerAt = AgentHandler, noon }},
 		"the agent's own":               {now: noon, change: func(f *GateFacts) { f.Handler, f.HandlerAt, f.Message.Purpose = AgentHandler, noon.Add(1), AgentReply }},
-		"queued before an outage ended": {now: noon, change: func(f *GateFacts) { f.RestoringSince = noon.Add(1) }, until: noon.Add(30 * time.Second)},
+		"queued before an outage ended": {now: noon, change: func(f *GateFacts) { f.RestoringSince = noon.Add(1) }, until: noon.Add(5 * time.Minute)},
 		"queued as an outage ended":     {now: noon, change: func(f *GateFacts) { f.RestoringSince = noon }},
 		"many texts within a second":    {now: noon, change: func(f *GateFacts) { f.JustPosted = 25 }, until: noon.Add(time.Second)},
 		"some texts within a second":    {now: noon, change: func(f *GateFacts) { f.JustPosted = 24 }},

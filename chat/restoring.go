@@ -8,8 +8,12 @@ import (
 // restoring is why a text waits that was queued before an outage ended.
 const restoring = "what an outage has missed is being asked for first"
 
-// shortestOutage is longer than one poll may take.
+// shortestOutage is longer than one poll takes at any sensible rate, of some 150 calls.
 const shortestOutage = 10 * time.Minute
+
+// restoreCheck is how long a text waits that is held for the restoring: whoever ends that
+// has it come back at once.
+func (t Timing) restoreCheck() time.Duration { return 10 * t.Rescue }
 
 // away is how late polling must be for us to have been away.
 func (s *Service) away() time.Duration { return 6 * s.opts.ReconcileEvery }

@@ -57,11 +57,11 @@ func (q *Queue) Behind(ctx context.Context) (time.Duration, error) {
 	return q.oldestDue(ctx, []string{interactive}, []State{rivertype.JobStateAvailable})
 }
 
-// Untried implements store.Queue. One that snoozed is as it was; one that failed has been
-// tried.
+// Untried implements store.Queue. One that snoozed is as it was before; one that failed
+// once may have done so because nobody could be asked.
 func (q *Queue) Untried(ctx context.Context, kind string, by time.Time) (untried bool, err error) {
 	const some = `/* jobs.Untried */
-		SELECT EXISTS (SELECT FROM river_job WHERE kind = $1 AND created_at <= $2 AND (attempt = 0 AND state IN ('available', 'scheduled') OR attempt = 1 AND state = 'running'))`
+		SELECT EXISTS (SELECT FROM river_job WHERE kind = $1 AND created_at <= $2 AND attempt <= 1 AND finalized_at IS NULL)`
 	if err := q.pool.QueryRow(ctx, some, kind, by).Scan(&untried); err != nil {
 		return false, fmt.Errorf("untried jobs: %w", err)
 	}

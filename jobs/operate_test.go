@@ -165,7 +165,7 @@ func TestBehind(t *testing.T) {
 	behind(false, "with an old job in the background")
 }
 
-// A job is untried until it was done or failed, however often it has snoozed.
+// A job is untried until it was done or tried twice, however often it has snoozed.
 func TestUntried(t *testing.T) {
 	t.Parallel()
 	q, pool := newTestQueue(t)
@@ -184,9 +184,9 @@ func TestUntried(t *testing.T) {
 		{"available", 0, true},
 		{"running", 1, true},
 		{"scheduled", 0, true}, // River takes the attempt of a snooze back
-		{"retryable", 1, false},
-		{"available", 1, false},
+		{"retryable", 1, true},
 		{"running", 2, false},
+		{"retryable", 2, false},
 		{"completed", 1, false},
 	} {
 		const become = `UPDATE river_job SET state = $1::text::river_job_state, attempt = $2,

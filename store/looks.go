@@ -16,14 +16,13 @@ const discoveryLook = "conversations"
 
 // ClaimLook gives one caller the right to look if a look is due; the next one
 // is every later, whatever becomes of this one. One that comes later than that by
-// more than away ends an outage: what that has missed is being restored from now on, or
-// still, if that has begun within the hour.
+// more than away ends an outage: what that has missed is being restored from now on.
 // On a new database it only notes that everything from before has been seen.
 func (s *Store) ClaimLook(ctx context.Context, every, away time.Duration) (since time.Time, due bool, err error) {
 	err = s.tx(ctx, "claim look", func(tx pgx.Tx) error {
 		const q = `/* store.ClaimLook */
 			UPDATE looks SET next_at = now() + $2::interval, away = $3,
-				restoring_since = CASE WHEN ` + outage + ` AND NOT coalesce(` + restoring + `, false) THEN now() ELSE restoring_since END,
+				restoring_since = CASE WHEN ` + outage + ` THEN now() ELSE restoring_since END,
 				found_at = CASE WHEN ` + outage + ` THEN NULL ELSE found_at END
 			WHERE scope = $1 AND next_at <= now() RETURNING seen_through`
 		err := tx.QueryRow(ctx, q, discoveryLook, every, away).Scan(&since)
@@ -40,7 +39,7 @@ func (s *Store) ClaimLook(ctx context.Context, every, away time.Duration) (since
 
 // FinishLook enqueues an AdoptJob for each conversation that belongs to no row
 // by its SID or by the unique name we gave it, and remembers up to when all
-// have been seen.
+// have been seen. If that was long ago, Twilio was out of our reach: that is an outage too.
 func (s *Store) FinishLook(ctx context.Context, found []chat.RemoteConversation, through time.Time) (unknown int, err error) {
 	sids, ids := make([]chat.ConversationSID, len(found)), make([]uuid.UUID, len(found))
 	for i, c := range found {
@@ -65,10 +64,20 @@ func (s *Store) FinishLook(ctx context.Context, found []chat.RemoteConversation,
 		unknown = len(jobs)
 		const seen = `/* store.FinishLook */
 			UPDATE looks SET seen_through = greatest(seen_through, $2),
-				found_at = CASE WHEN restoring_since IS NOT NULL THEN coalesce(found_at, now()) END
+				restoring_since = CASE WHEN seen_through + away <= now() THEN now() ELSE restoring_since END,
+				found_at = CASE WHEN seen_through + away <= now() THEN now() WHEN restoring_since IS NOT NULL THEN coalesce(found_at, now()) END
 			WHERE scope = $1`
 		_, err = tx.Exec(ctx, seen, discoveryLook, through)
 		return err
 	})
 	return unknown, err
+}
+
+// LookAgain has the next look come after so long at the latest.
+func (s *Store) LookAgain(ctx context.Context, after time.Duration) error {
+	return s.tx(ctx, "look again", func(tx pgx.Tx) error {
+		const q = `/* store.LookAgain */ UPDATE looks SET next_at = least(next_at, now() + $2::interval) WHERE scope = $1`
+		_, err := tx.Exec(ctx, q, discoveryLook, after)
+		return err
+	})
 }

@@ -11,13 +11,16 @@ import (
 )
 
 // claimOrder is in which order conversations are polled: first those with texts
-// waiting to be sent, since a STOP that was missed must be heard before they leave;
+// waiting to be sent, since a STOP that was missed must be heard before they leave; then
+// those for which everybody waits whose texts an outage has held back;
 // last those that have been quiet for a day, for they are ever more. The first are
 // half of a claim at the most if others are due: what keeps many texts from leaving
 // may keep us from asking about their conversations as well. Each finds its rows
 // without looking at all that are due; as arrays, whatever Postgres thinks.
 var claimOrder = []string{
 	`id = ANY (ARRAY(SELECT conversation_id FROM messages WHERE status IN ('queued', 'sending')))`,
+	`id = ANY (ARRAY(SELECT id FROM conversations WHERE reconcile_at <= now()
+		AND least(claimed_due_at, reconcile_at) <= (SELECT restoring_since FROM looks WHERE scope = '` + discoveryLook + `' AND ` + restoring + `)))`,
 	`id = ANY (ARRAY(SELECT id FROM conversations WHERE last_activity_at > now() - interval '1 day' AND reconcile_at <= now()))`,
 	`true`,
 }
@@ -41,7 +44,7 @@ func (s *Store) ClaimPolls(ctx context.Context, most int, hold time.Duration) (p
 					ORDER BY reconcile_at LIMIT $1 FOR NO KEY UPDATE SKIP LOCKED) due
 				WHERE c.id = due.id
 				RETURNING c.id, c.conversation_sid, coalesce(c.participant_sid, ''), c.state, c.gaps_checked_through,
-					due.reconcile_at, c.last_activity_at, c.mapping_checked_at`
+					c.claimed_due_at, c.last_activity_at, c.mapping_checked_at`
 			rows, err := tx.Query(ctx, q, limit, hold, holdScope)
 			if err != nil {
 				return err

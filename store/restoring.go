@@ -26,7 +26,8 @@ const restoringSince = `(SELECT CASE WHEN ` + outage + ` THEN now() ELSE restori
 
 // Restored ends the restoring after an outage, and reports that it did, if Twilio has been
 // asked about every conversation that was due by its beginning, and those that a look has
-// found were gone after. Who has a text waiting need not wait any longer.
+// found were gone after. Who has a text waiting need not wait any longer; with an error
+// they come back by themselves.
 func (s *Store) Restored(ctx context.Context) (restored bool, err error) {
 	const begun = `/* store.Restored */ SELECT restoring_since, found_at FROM looks WHERE scope = $1 AND found_at IS NOT NULL`
 	var since, found time.Time
@@ -45,14 +46,16 @@ func (s *Store) Restored(ctx context.Context) (restored bool, err error) {
 		return false, err
 	}
 	err = s.tx(ctx, "restored", func(tx pgx.Tx) error {
-		const end = `/* store.Restored */ UPDATE looks SET restoring_since = NULL, found_at = NULL WHERE scope = $1 AND restoring_since = $2`
-		tag, err := tx.Exec(ctx, end, discoveryLook, since)
-		if restored = tag.RowsAffected() > 0; err != nil || !restored {
-			return err
-		}
-		return s.hastenWaiting(ctx, tx, since)
+		const end = `/* store.Restored */
+			UPDATE looks SET restoring_since = NULL, found_at = NULL WHERE scope = $1 AND restoring_since = $2 AND found_at = $3`
+		tag, err := tx.Exec(ctx, end, discoveryLook, since, found)
+		restored = tag.RowsAffected() > 0
+		return err
 	})
-	return restored, err
+	if err != nil || !restored {
+		return false, err
+	}
+	return true, s.tx(ctx, "hasten waiting", func(tx pgx.Tx) error { return s.hastenWaiting(ctx, tx, since) })
 }
 
 // hastenWaiting makes the jobs due of the conversations that have texts waiting from

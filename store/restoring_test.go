@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/uuid"
 
 	"textme/chat"
 )
@@ -81,14 +82,6 @@ func TestRestoring(t *testing.T) {
 	check("somebody new was not gone after yet", true)
 
 	f.untried = false
-	f.exec(`UPDATE looks SET restoring_since = now() - interval '30 minutes', next_at = now() - interval '11 minutes'`)
-	since := one[time.Time](f, `SELECT restoring_since FROM looks`)
-	look()
-	if got := one[time.Time](f, `SELECT restoring_since FROM looks`); !got.Equal(since) {
-		t.Errorf("after a late look the hour begins again, at %v", got)
-	}
-	_, err = f.FinishLook(ctx, nil, time.Now())
-	must(t, err)
 	f.exec(`INSERT INTO messages (id, conversation_id, direction, purpose, author, body, status, created_at)
 		VALUES (gen_random_uuid(), $1, 'out', 'agent', 'agent', 'hello', 'queued', now() - interval '6 hours')`, other)
 	f.hastened = nil
@@ -109,8 +102,33 @@ func TestRestoring(t *testing.T) {
 	look()
 	check("after that, another outage", true)
 
-	f.exec(`UPDATE looks SET restoring_since = NULL, next_at = now() + interval '1 minute'`) // a program of before looks
+	f.exec(`UPDATE looks SET restoring_since = NULL, found_at = NULL, next_at = now() + interval '1 minute'`) // a program of before looks
 	check("looked at by a program of before", false)
+	f.exec(`UPDATE looks SET seen_through = now() - interval '6 hours'`)
+	check("Twilio has been out of reach", false)
+	f.exec(`UPDATE conversations SET reconcile_at = now() - interval '1 hour'`)
+	_, err = f.FinishLook(ctx, nil, time.Now())
+	must(t, err)
+	check("Twilio was out of reach", true)
+}
+
+// While there is something to be restored, those are polled first that were due by then,
+// also if they could not be asked since.
+func TestRestoredFirst(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	due, quiet, owed := f.polled(1, time.Minute), f.polled(2, time.Hour), f.polled(3, time.Second)
+	f.exec(`UPDATE conversations SET last_activity_at = now() - interval '2 days' WHERE id = ANY($1)`, []uuid.UUID{quiet, owed})
+	f.exec(`UPDATE conversations SET claimed_due_at = now() - interval '2 hours' WHERE id = $1`, owed)
+	f.exec(`INSERT INTO looks (scope, restoring_since) VALUES ('conversations', now() - interval '30 minutes')`)
+	polls, err := f.ClaimPolls(t.Context(), 2, time.Minute)
+	must(t, err)
+	if len(polls) != 2 || polls[0].ConversationID != quiet || polls[1].ConversationID != owed || time.Since(polls[1].DueAt) < time.Hour {
+		t.Errorf("claimed %+v, want %v and %v, of before", polls, quiet, owed)
+	}
+	if got := f.claims(1); len(got) != 1 || got[0] != due {
+		t.Errorf("then %v is claimed, want %v", got, due)
+	}
 }
 
 // A welcome text was called for by its sign-up, though it is queued when that is decided.

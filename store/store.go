@@ -40,8 +40,8 @@ type Queue interface {
 	// Behind is how long the job has been waiting that a worker takes next; 0 when
 	// none is due.
 	Behind(ctx context.Context) (time.Duration, error)
-	// Untried reports whether a job of the kind that was enqueued by then has neither been
-	// done nor failed yet.
+	// Untried reports whether a job of the kind that was enqueued by then is neither done
+	// nor tried twice.
 	Untried(ctx context.Context, kind string, by time.Time) (bool, error)
 	// Announce tells the workers, after that commit, to look for jobs.
 	Announce()
