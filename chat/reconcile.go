@@ -151,7 +151,9 @@ func (s *Service) poll(ctx context.Context, p Poll) (asked bool, err error) {
 			return false, err
 		}
 	case errors.As(err, &te) && te.Class() != Transient && te.Class() != OperatorError:
-		// Twilio does not like the question: the others are not to suffer.
+		// Twilio does not like the question: the others are not to suffer, and it is
+		// not asked more often than if there were an answer.
+		done.Mapping = done.Mapping || s.mappingDue(p)
 		s.log.ErrorContext(ctx, "poll refused", "conversation_id", p.ConversationID, "err", err)
 	case te != nil && te.Class() == OperatorError, errors.Is(err, ErrUnavailable), ctx.Err() != nil:
 		return false, err

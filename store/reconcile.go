@@ -15,15 +15,21 @@ import (
 // those for which everybody waits whose texts an outage has held back;
 // last those that have been quiet for a day, for they are ever more. The first are
 // half of a claim at the most if others are due: what keeps many texts from leaving
-// may keep us from asking about their conversations as well. Each finds its rows
+// may keep us from asking about their conversations as well. So are the second of what
+// is left, for they may be many that were late before. Each finds its rows
 // without looking at all that are due; as arrays, whatever Postgres thinks.
 var claimOrder = []string{
 	`id = ANY (ARRAY(SELECT conversation_id FROM messages WHERE status IN ('queued', 'sending')))`,
-	`id = ANY (ARRAY(SELECT id FROM conversations WHERE reconcile_at <= now()
-		AND least(claimed_due_at, reconcile_at) <= (SELECT restoring_since FROM looks WHERE scope = '` + discoveryLook + `' AND ` + restoring + `)))`,
+	`id = ANY (ARRAY(SELECT id FROM conversations
+		WHERE ` + restoringBegan + ` IS NOT NULL AND reconcile_at <= now() AND conversation_sid IS NOT NULL
+			AND least(claimed_due_at, reconcile_at) <= ` + restoringBegan + `
+		ORDER BY reconcile_at LIMIT 1000))`,
 	`id = ANY (ARRAY(SELECT id FROM conversations WHERE last_activity_at > now() - interval '1 day' AND reconcile_at <= now()))`,
 	`true`,
 }
+
+// restoringBegan is when the restoring began that is under way, NULL if none is.
+const restoringBegan = `(SELECT restoring_since FROM looks WHERE scope = '` + discoveryLook + `' AND ` + restoring + `)`
 
 // ClaimPolls picks conversations that are due, in claimOrder, the longest due first.
 // A claim moves the conversation's time on by hold, so that other replicas pass it
@@ -33,8 +39,8 @@ func (s *Store) ClaimPolls(ctx context.Context, most int, hold time.Duration) (p
 		polls = nil
 		for i, which := range claimOrder {
 			limit := most - len(polls)
-			if i == 0 {
-				limit = (most + 1) / 2
+			if i <= 1 {
+				limit = (limit + 1) / 2
 			}
 			q := `/* store.ClaimPolls */
 				UPDATE conversations c SET reconcile_at = now() + $2::interval, claimed_due_at = least(c.claimed_due_at, due.reconcile_at)
