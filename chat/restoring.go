@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// restoring is why a text waits that was queued before an outage ended.
+// restoring is why a text waits that was called for before an outage ended.
 const restoring = "what an outage has missed is being asked for first"
 
 // shortestOutage is longer than one poll takes at any sensible rate, of some 150 calls.
@@ -18,7 +18,7 @@ func (t Timing) restoreCheck() time.Duration { return 10 * t.Rescue }
 // away is how late polling must be for us to have been away.
 func (s *Service) away() time.Duration { return 6 * s.opts.ReconcileEvery }
 
-// outage is how late it must be for what was queued to wait until it has caught up.
+// outage is how late it must be for what was called for to wait until it has caught up.
 func (s *Service) outage() time.Duration { return max(s.away(), shortestOutage) }
 
 // waitsForRestoring is the rule on texts that were called for before an outage ended, at
