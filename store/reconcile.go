@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -59,6 +60,7 @@ func (s *Store) ClaimPolls(ctx context.Context, most int, hold time.Duration) (p
 			if err != nil {
 				return err
 			}
+			slices.SortFunc(claimed, func(a, b chat.Poll) int { return a.DueAt.Compare(b.DueAt) }) // an UPDATE returns them anyhow
 			if polls = append(polls, claimed...); len(polls) == most {
 				return nil
 			}
