@@ -161,7 +161,7 @@ func TestOutageIsNobodysOwn(t *testing.T) {
 	s := New(r, r, Options{ReconcileEvery: 10 * time.Minute}, func() time.Time { return now }, slog.New(slog.DiscardHandler))
 	due := map[ConversationSID]Poll{}
 	for _, sid := range []ConversationSID{"dead", "asked", "held"} {
-		due[sid] = Poll{ConversationID: uuid.New(), SID: sid, LastActivity: now, DueAt: now, MappingCheckedAt: now}
+		due[sid] = Poll{ConversationID: uuid.New(), SID: sid, LastActivity: now, DueAt: now, MappingCheckedAt: now, Uncompared: sid == "dead"}
 	}
 	poll := func(sid ConversationSID, want time.Duration, wrong error) {
 		t.Helper()
@@ -175,7 +175,9 @@ func TestOutageIsNobodysOwn(t *testing.T) {
 	for _, times := range []time.Duration{1, 2} {
 		poll("dead", times*pollHold, down)
 		if own := times > 1; r.owed["dead"] == own {
-			t.Errorf("after %d failures, the others going well, it is still to be asked: %t", times, own)
+			t.Errorf("after %d failures, the others going well, it is still to be asked: %t", times, r.owed["dead"])
+		} else if r.mapped != own {
+			t.Errorf("after %d failures its turn for an outage is over: %t", times, r.mapped)
 		}
 		poll("asked", 10*time.Minute, nil)
 	}

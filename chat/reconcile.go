@@ -10,9 +10,9 @@ import (
 )
 
 type reconcileStore interface {
-	// ClaimPolls picks conversations that are due, those with texts waiting
-	// to be sent first, quiet ones last, and keeps them from other replicas
-	// for hold. Those with texts waiting are half of them at the most, if others
+	// ClaimPolls picks conversations that are due, and after an outage every open one,
+	// those with texts waiting to be sent first, quiet ones last, and keeps them from
+	// other replicas for hold. Those with texts waiting are half of them at the most, if others
 	// are due. None are while Twilio has asked to wait.
 	ClaimPolls(ctx context.Context, most int, hold time.Duration) ([]Poll, error)
 	// UnclaimPolls makes conversations that were claimed and not polled due
@@ -41,6 +41,7 @@ type Poll struct {
 	DueAt            time.Time // when it should have been polled
 	LastActivity     time.Time
 	MappingCheckedAt time.Time
+	Uncompared       bool // it was not compared with Twilio's since an outage
 }
 
 // TranscriptMessage is a message at Twilio that is in a transcript.
@@ -174,9 +175,9 @@ func (s *Service) credentialsWork(ctx context.Context) error {
 }
 
 // mappingDue reports whether the mapping is to be checked in this poll: at most
-// once a day, and whenever the poll is so late that we must have been away.
+// once a day, after an outage, and whenever the poll is so late that we must have been away.
 func (s *Service) mappingDue(p Poll) bool {
-	return s.now().Sub(p.DueAt) > s.away() || s.now().Sub(p.MappingCheckedAt) >= mappingCheck
+	return p.Uncompared || s.now().Sub(p.DueAt) > s.away() || s.now().Sub(p.MappingCheckedAt) >= mappingCheck
 }
 
 // nextPoll is how long after this poll the next one is: ReconcileEvery while

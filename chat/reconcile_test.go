@@ -48,17 +48,19 @@ func TestMappingDue(t *testing.T) {
 	s := &Service{opts: Options{ReconcileEvery: 10 * time.Minute}, now: func() time.Time { return now }}
 	tests := map[string]struct {
 		late, checked time.Duration // ago
+		uncompared    bool
 		want          bool
 	}{
-		"on time, checked today":    {time.Second, 23 * time.Hour, false},
-		"on time, checked long ago": {time.Second, 24 * time.Hour, true},
-		"a little late":             {time.Hour, time.Hour, false},
-		"we were away":              {time.Hour + time.Second, time.Hour, true},
+		"on time, checked today":    {time.Second, 23 * time.Hour, false, false},
+		"an outage":                 {time.Second, time.Hour, true, true},
+		"on time, checked long ago": {time.Second, 24 * time.Hour, false, true},
+		"a little late":             {time.Hour, time.Hour, false, false},
+		"we were away":              {time.Hour + time.Second, time.Hour, false, true},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			if got := s.mappingDue(Poll{DueAt: now.Add(-tt.late), MappingCheckedAt: now.Add(-tt.checked)}); got != tt.want {
+			if got := s.mappingDue(Poll{DueAt: now.Add(-tt.late), MappingCheckedAt: now.Add(-tt.checked), Uncompared: tt.uncompared}); got != tt.want {
 				t.Errorf("due: %t, want %t", got, tt.want)
 			}
 		})

@@ -11,30 +11,47 @@ import (
 	"textme/chat"
 )
 
+// openAtTwilio is of conversations that are compared with Twilio's from time to time.
+const openAtTwilio = `reconcile_at IS NOT NULL AND conversation_sid IS NOT NULL AND state <> 'closed'`
+
+// due is of conversations whose turn it is. uncompared is of those that are to be compared
+// because of an outage, whenever they are due, unless somebody is about to.
+const (
+	due        = `reconcile_at <= now() AND conversation_sid IS NOT NULL`
+	uncompared = openAtTwilio + ` AND mapping_checked_at < ` + outageEnded + ` AND (claimed_due_at IS NULL OR reconcile_at <= now())`
+)
+
+// outageEnded is when the latest outage ended that is not restored yet, NULL if none is
+// left. restoringBegan is the same for as long as texts wait for the restoring.
+const (
+	outageEnded    = `(SELECT restoring_since FROM looks WHERE scope = '` + discoveryLook + `')`
+	restoringBegan = `(SELECT restoring_since FROM looks WHERE scope = '` + discoveryLook + `' AND ` + restoring + `)`
+)
+
 // claimOrder is in which order conversations are polled: first those with texts
 // waiting to be sent, since a STOP that was missed must be heard before they leave; then
 // those for which everybody waits whose texts an outage has held back;
-// last those that have been quiet for a day, for they are ever more. The first are
+// then those that have been quiet for a day, for they are ever more; last what an outage
+// has left to be compared when nobody waits for it any longer. The first are
 // half of a claim at the most if others are due: what keeps many texts from leaving
 // may keep us from asking about their conversations as well. So are the second of what
-// is left, for they may be many that were late before. Each finds its rows
+// is left, for they may be very many. Each finds its rows
 // without looking at all that are due; as arrays, whatever Postgres thinks.
 var claimOrder = []string{
-	`id = ANY (ARRAY(SELECT conversation_id FROM messages WHERE status IN ('queued', 'sending')))`,
-	`id = ANY (ARRAY(SELECT id FROM conversations
-		WHERE ` + restoringBegan + ` IS NOT NULL AND reconcile_at <= now() AND conversation_sid IS NOT NULL
-			AND least(claimed_due_at, reconcile_at) <= ` + restoringBegan + `
-		ORDER BY reconcile_at LIMIT 1000))`,
-	`id = ANY (ARRAY(SELECT id FROM conversations WHERE last_activity_at > now() - interval '1 day' AND reconcile_at <= now()))`,
-	`true`,
+	due + ` AND id = ANY (ARRAY(SELECT conversation_id FROM messages WHERE status IN ('queued', 'sending')))`,
+	`(` + due + ` OR ` + uncompared + `) AND id = ANY (ARRAY(SELECT id FROM conversations
+		WHERE ` + restoringBegan + ` IS NOT NULL AND ` + due + ` AND least(claimed_due_at, reconcile_at) <= ` + restoringBegan + `
+		ORDER BY reconcile_at LIMIT 1000) || ARRAY(SELECT id FROM conversations
+		WHERE ` + restoringBegan + ` IS NOT NULL AND ` + uncompared + ` ORDER BY mapping_checked_at LIMIT 1000))`,
+	due + ` AND id = ANY (ARRAY(SELECT id FROM conversations WHERE last_activity_at > now() - interval '1 day' AND reconcile_at <= now()))`,
+	due,
+	uncompared + ` AND id = ANY (ARRAY(SELECT id FROM conversations WHERE ` + uncompared + ` ORDER BY mapping_checked_at LIMIT 1000))`,
 }
-
-// restoringBegan is when the restoring began that is under way, NULL if none is.
-const restoringBegan = `(SELECT restoring_since FROM looks WHERE scope = '` + discoveryLook + `' AND ` + restoring + `)`
 
 // ClaimPolls picks conversations that are due, in claimOrder, the longest due first.
 // A claim moves the conversation's time on by hold, so that other replicas pass it
-// by and a dead one's are taken up again; when it was due first, is remembered.
+// by and a dead one's are taken up again; when it was due first, is remembered. Who is
+// asked about because of an outage is due by it.
 func (s *Store) ClaimPolls(ctx context.Context, most int, hold time.Duration) (polls []chat.Poll, err error) {
 	err = s.tx(ctx, "claim polls", func(tx pgx.Tx) error {
 		polls = nil
@@ -44,14 +61,13 @@ func (s *Store) ClaimPolls(ctx context.Context, most int, hold time.Duration) (p
 				limit = (limit + 1) / 2
 			}
 			q := `/* store.ClaimPolls */
-				UPDATE conversations c SET reconcile_at = now() + $2::interval, claimed_due_at = least(c.claimed_due_at, due.reconcile_at)
+				UPDATE conversations c SET reconcile_at = now() + $2::interval, claimed_due_at = least(c.claimed_due_at, due.reconcile_at, now())
 				FROM (SELECT id, reconcile_at FROM conversations
-					WHERE reconcile_at <= now() AND conversation_sid IS NOT NULL AND ` + which + `
-						AND NOT EXISTS (SELECT FROM rates WHERE scope = $3 AND next_at > now())
+					WHERE (` + which + `) AND NOT EXISTS (SELECT FROM rates WHERE scope = $3 AND next_at > now())
 					ORDER BY reconcile_at LIMIT $1 FOR NO KEY UPDATE SKIP LOCKED) due
 				WHERE c.id = due.id
 				RETURNING c.id, c.conversation_sid, coalesce(c.participant_sid, ''), c.state, c.gaps_checked_through,
-					c.claimed_due_at, c.last_activity_at, c.mapping_checked_at`
+					c.claimed_due_at, c.last_activity_at, c.mapping_checked_at, coalesce(c.mapping_checked_at < ` + outageEnded + `, false)`
 			rows, err := tx.Query(ctx, q, limit, hold, holdScope)
 			if err != nil {
 				return err

@@ -24,10 +24,10 @@ const (
 const restoringSince = `(SELECT CASE WHEN ` + outage + ` THEN now() ELSE restoring_since END FROM looks
 	WHERE scope = '` + discoveryLook + `' AND (` + outage + ` OR ` + restoring + `))`
 
-// Restored ends the restoring after an outage, and reports that it did, if Twilio has been
-// asked about every conversation that was due by its beginning, and those that a look has
-// found were gone after. Who has a text waiting need not wait any longer; with an error
-// they come back by themselves.
+// Restored ends the restoring after an outage, and reports that it did, if every open
+// conversation was compared with Twilio's since its beginning, those that are closed and
+// were due were asked about, and those that a look has found were gone after. Who has a
+// text waiting need not wait any longer; with an error they come back by themselves.
 func (s *Store) Restored(ctx context.Context) (restored bool, err error) {
 	const begun = `/* store.Restored */ SELECT restoring_since, found_at FROM looks WHERE scope = $1 AND found_at IS NOT NULL`
 	var since, found time.Time
@@ -36,7 +36,8 @@ func (s *Store) Restored(ctx context.Context) (restored bool, err error) {
 		return false, translate("restored", err)
 	}
 	const owed = `/* store.Restored */
-		SELECT EXISTS (SELECT FROM conversations WHERE reconcile_at <= $1 AND conversation_sid IS NOT NULL)
+		SELECT EXISTS (SELECT FROM conversations WHERE ` + openAtTwilio + ` AND mapping_checked_at < $1)
+			OR EXISTS (SELECT FROM conversations WHERE reconcile_at <= $1 AND conversation_sid IS NOT NULL)
 			OR EXISTS (SELECT FROM conversations WHERE claimed_due_at <= $1 AND reconcile_at IS NOT NULL)`
 	var left bool
 	if err := s.pool.QueryRow(ctx, owed, since).Scan(&left); err != nil || left {

@@ -10,8 +10,8 @@ import (
 	"textme/chat"
 )
 
-// What was queued before an outage ended waits until Twilio was asked about everybody who
-// was due then, also by another replica, and about everybody new that was found.
+// What was queued before an outage ended waits until Twilio was asked about everybody,
+// also by another replica, and about everybody new that was found.
 func TestRestoring(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
@@ -63,22 +63,34 @@ func TestRestoring(t *testing.T) {
 	check("the look is not done", true)
 	_, err = f.FinishLook(ctx, nil, time.Now())
 	must(t, err)
-	check("somebody is due", true)
-	polls, err := f.ClaimPolls(ctx, 10, time.Minute)
-	must(t, err)
-	if len(polls) != 1 {
-		t.Fatalf("%d polls, want 1", len(polls))
+	check("nobody was asked about", true)
+	claim := func(want ...uuid.UUID) (polls []chat.Poll) {
+		t.Helper()
+		polls, err := f.ClaimPolls(ctx, 10, time.Minute)
+		must(t, err)
+		var got []uuid.UUID
+		for _, p := range polls {
+			got = append(got, p.ConversationID)
+			if !p.Uncompared {
+				t.Errorf("%+v is not to be compared", p)
+			}
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Fatalf("claimed (-want +got):\n%s", diff)
+		}
+		return polls
 	}
+	done := chat.PollDone{Poll: claim(id, other)[1], Next: 100 * time.Hour, IfActive: 100 * time.Hour, Mapping: true}
+	must(t, f.FinishPoll(ctx, done))
 	check("another replica asks", true)
 	f.exec(`UPDATE conversations SET reconcile_at = now() WHERE id = $1`, id)
-	again, err := f.ClaimPolls(ctx, 10, time.Minute)
-	must(t, err)
+	done.Poll, done.Mapping, done.Owed = claim(id)[0], false, true
 	check("a replica died that asked, and the next one asks", true)
-	owed := chat.PollDone{Poll: again[0], Next: time.Hour, IfActive: time.Hour, Owed: true}
-	must(t, f.FinishPoll(ctx, owed))
+	must(t, f.FinishPoll(ctx, done))
 	check("it could not be asked", true)
-	owed.Owed, f.untried = false, true
-	must(t, f.FinishPoll(ctx, owed))
+	claim()
+	done.Owed, done.Mapping, f.untried = false, true, true
+	must(t, f.FinishPoll(ctx, done))
 	check("somebody new was not gone after yet", true)
 
 	f.untried = false
@@ -101,15 +113,36 @@ func TestRestoring(t *testing.T) {
 	f.exec(`UPDATE looks SET next_at = now() - interval '6 hours'`)
 	look()
 	check("after that, another outage", true)
+	_, err = f.FinishLook(ctx, nil, time.Now())
+	must(t, err)
+	f.exec(`UPDATE conversations SET reconcile_at = now() WHERE id = $1`, id)
+	done.Poll, done.Mapping = claim(id, other)[0], false // as by a program of before
+	must(t, f.FinishPoll(ctx, done))
+	check("one was not compared", true)
+	done.Poll, done.Mapping = claim(id)[0], true
+	must(t, f.FinishPoll(ctx, done))
+	f.exec(`UPDATE conversations SET state = 'closed', closed_at = now(), reconcile_at = NULL WHERE id = $1`, other)
+	claim()
+	over, err = f.Restored(ctx)
+	must(t, err)
+	if !over {
+		t.Error("nobody is left, and it is not over")
+	}
 
 	f.exec(`UPDATE looks SET restoring_since = NULL, found_at = NULL, next_at = now() + interval '1 minute'`) // a program of before looks
 	check("looked at by a program of before", false)
 	f.exec(`UPDATE looks SET seen_through = now() - interval '6 hours'`)
 	check("Twilio has been out of reach", false)
-	f.exec(`UPDATE conversations SET reconcile_at = now() - interval '1 hour'`)
 	_, err = f.FinishLook(ctx, nil, time.Now())
 	must(t, err)
 	check("Twilio was out of reach", true)
+	began := one[time.Time](f, `SELECT restoring_since FROM looks`)
+	f.exec(`UPDATE looks SET seen_through = now() - interval '6 hours'`)
+	_, err = f.FinishLook(ctx, nil, time.Now())
+	must(t, err)
+	if again := one[time.Time](f, `SELECT restoring_since FROM looks`); !again.Equal(began) {
+		t.Errorf("what began at %v begins once more at %v", began, again)
+	}
 }
 
 // While there is something to be restored, half of those polled were due by then, also
@@ -135,6 +168,44 @@ func TestRestoredFirst(t *testing.T) {
 	if late := time.Since(polls[3].DueAt); late < time.Hour {
 		t.Errorf("what was owed counts as late by %v", late)
 	}
+}
+
+// Compared after an outage is every open conversation that was not since, whenever it is
+// due; also when nobody waits for it any longer, though others come first then.
+func TestUncompared(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	ctx := t.Context()
+	quiet, failing, gone, compared, usual := f.polled(1, 0), f.polled(2, 0), f.polled(3, 0), f.polled(4, 0), f.polled(5, time.Minute)
+	f.exec(`UPDATE conversations SET last_activity_at = now() - interval '9 days'`)
+	f.exec(`UPDATE conversations SET reconcile_at = now() + interval '5 days' WHERE id <> $1`, usual)
+	f.exec(`UPDATE conversations SET mapping_checked_at = now() - interval '2 days' WHERE id <> ALL($1)`, []uuid.UUID{compared, usual})
+	f.exec(`UPDATE conversations SET claimed_due_at = now() - interval '1 day', reconcile_at = now() + interval '5 minutes' WHERE id = $1`, failing)
+	f.exec(`UPDATE conversations SET state = 'closed', closed_at = now() WHERE id = $1`, gone)
+	claim := func(when string, most int, want ...uuid.UUID) {
+		t.Helper()
+		polls, err := f.ClaimPolls(ctx, most, time.Minute)
+		must(t, err)
+		var got []uuid.UUID
+		for _, p := range polls {
+			got = append(got, p.ConversationID)
+			if p.Uncompared != (p.ConversationID == quiet) || p.DueAt.After(time.Now()) {
+				t.Errorf("%s: %+v", when, p)
+			}
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%s, claimed (-want +got):\n%s", when, diff)
+		}
+		must(t, f.UnclaimPolls(ctx, polls))
+		f.exec(`UPDATE conversations SET claimed_due_at = NULL, reconcile_at = CASE id WHEN $1 THEN now() ELSE now() + interval '5 days' END
+			WHERE id = ANY($2)`, usual, []uuid.UUID{quiet, usual})
+	}
+	claim("no outage", 10, usual)
+	f.exec(`INSERT INTO looks (scope, restoring_since) VALUES ('conversations', now() - interval '30 minutes')`)
+	claim("an outage", 1, quiet)
+	f.exec(`UPDATE looks SET restoring_since = now() - interval '2 hours'`)
+	claim("when nobody waits, of one", 1, usual)
+	claim("when nobody waits", 10, usual, quiet)
 }
 
 // A welcome text was called for by its sign-up, though it is queued when that is decided.

@@ -77,8 +77,9 @@ func minutesAgo(o *twiliosim.Options) {
 }
 
 // Row W2: the service is down for six hours and every webhook is lost. When it
-// is back everything is restored before any text leaves that was queued, and whoever
-// said STOP meanwhile gets nothing of what was waiting to be sent.
+// is back everything is restored before any text leaves that was queued, also of people
+// who had been quiet for long, and whoever said STOP meanwhile gets nothing of what was
+// waiting to be sent.
 func TestOutage(t *testing.T) {
 	t.Parallel()
 	s := newStoryAt(t, minutesAgo)
@@ -101,6 +102,10 @@ func TestOutage(t *testing.T) {
 	s.stop()
 	s.queues(ann, "canary for Ann")
 	s.queues(bob, "canary for Bob")
+	const quiet = `UPDATE conversations SET last_activity_at = now() - interval '10 days', reconcile_at = now() + interval '7 days'
+		WHERE conversation_sid = ANY($1)`
+	_, err := s.db.Exec(t.Context(), quiet, []string{s.sidOf(carol), s.sidOf(dan)})
+	must(t, err)
 	passes(t, s.db, 6*time.Hour)
 	s.says(ann, "STOP")
 	s.says(bob, "HOURS")
