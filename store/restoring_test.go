@@ -175,7 +175,6 @@ func TestRestoredFirst(t *testing.T) {
 func TestUncompared(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
-	ctx := t.Context()
 	quiet, failing, gone, compared, usual := f.polled(1, 0), f.polled(2, 0), f.polled(3, 0), f.polled(4, 0), f.polled(5, time.Minute)
 	f.exec(`UPDATE conversations SET last_activity_at = now() - interval '9 days'`)
 	f.exec(`UPDATE conversations SET reconcile_at = now() + interval '5 days' WHERE id <> $1`, usual)
@@ -184,7 +183,7 @@ func TestUncompared(t *testing.T) {
 	f.exec(`UPDATE conversations SET state = 'closed', closed_at = now() WHERE id = $1`, gone)
 	claim := func(when string, most int, want ...uuid.UUID) {
 		t.Helper()
-		polls, err := f.ClaimPolls(ctx, most, time.Minute)
+		polls, err := f.ClaimPolls(t.Context(), most, time.Minute)
 		must(t, err)
 		var got []uuid.UUID
 		for _, p := range polls {
@@ -196,7 +195,7 @@ func TestUncompared(t *testing.T) {
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("%s, claimed (-want +got):\n%s", when, diff)
 		}
-		must(t, f.UnclaimPolls(ctx, polls))
+		must(t, f.UnclaimPolls(t.Context(), polls))
 		f.exec(`UPDATE conversations SET claimed_due_at = NULL, reconcile_at = CASE id WHEN $1 THEN now() ELSE now() + interval '5 days' END
 			WHERE id = ANY($2)`, usual, []uuid.UUID{quiet, usual})
 	}
