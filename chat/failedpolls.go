@@ -71,9 +71,7 @@ func (s *Service) pollAgain(ctx context.Context, done PollDone, cause error) err
 		times = s.failedPolls.again(done.ConversationID)
 	}
 	done.Owed = waits || times == 1
-	if done.Uncompared && !done.Owed {
-		done.Mapping = true // or it would be its turn at once
-	}
+	done.LetOff = !done.Owed
 	switch next := s.pollWait(times, done.Next); {
 	case waits && times == 1:
 		done.Next = te.RetryAfter

@@ -24,6 +24,7 @@ type round struct {
 	done      map[ConversationSID]time.Duration // until the next poll
 	owed      map[ConversationSID]bool
 	mapped    bool  // the latest poll checked the mapping
+	letOff    bool  // it could not, because of itself alone
 	unfetched error // of a conversation
 	unclaimed []ConversationSID
 }
@@ -63,7 +64,7 @@ func (r *round) FinishPoll(_ context.Context, done PollDone) error {
 		r.owed = map[ConversationSID]bool{}
 	}
 	r.owed[done.SID] = done.Owed
-	r.mapped = done.Mapping
+	r.mapped, r.letOff = done.Mapping, done.LetOff
 	return nil
 }
 
@@ -161,7 +162,7 @@ func TestOutageIsNobodysOwn(t *testing.T) {
 	s := New(r, r, Options{ReconcileEvery: 10 * time.Minute}, func() time.Time { return now }, slog.New(slog.DiscardHandler))
 	due := map[ConversationSID]Poll{}
 	for _, sid := range []ConversationSID{"dead", "asked", "held"} {
-		due[sid] = Poll{ConversationID: uuid.New(), SID: sid, LastActivity: now, DueAt: now, MappingCheckedAt: now, Uncompared: sid == "dead"}
+		due[sid] = Poll{ConversationID: uuid.New(), SID: sid, LastActivity: now, DueAt: now, MappingCheckedAt: now}
 	}
 	poll := func(sid ConversationSID, want time.Duration, wrong error) {
 		t.Helper()
@@ -176,8 +177,8 @@ func TestOutageIsNobodysOwn(t *testing.T) {
 		poll("dead", times*pollHold, down)
 		if own := times > 1; r.owed["dead"] == own {
 			t.Errorf("after %d failures, the others going well, it is still to be asked: %t", times, r.owed["dead"])
-		} else if r.mapped != own {
-			t.Errorf("after %d failures its turn for an outage is over: %t", times, r.mapped)
+		} else if r.letOff != own || r.mapped {
+			t.Errorf("after %d failures it is let off: %t; the mapping was checked: %t", times, r.letOff, r.mapped)
 		}
 		poll("asked", 10*time.Minute, nil)
 	}

@@ -41,7 +41,7 @@ type Poll struct {
 	DueAt            time.Time // when it should have been polled
 	LastActivity     time.Time
 	MappingCheckedAt time.Time
-	Uncompared       bool // it was not compared with Twilio's since an outage
+	Uncompared       bool // it was not compared with Twilio's since the latest outage
 }
 
 // TranscriptMessage is a message at Twilio that is in a transcript.
@@ -57,6 +57,7 @@ type PollDone struct {
 	Asked   []MessageSID  // messages whose receipts were asked for
 	Mapping bool          // the mapping was checked
 	Owed    bool          // it could not be asked, and not because of itself alone: it still is to be
+	LetOff  bool          // it could not be asked, because of itself alone: an outage does not wait for it
 	Next    time.Duration // until the next poll; 0: never
 	// IfActive is the same for a conversation in which something has
 	// happened since it was claimed.
@@ -147,7 +148,7 @@ func (s *Service) poll(ctx context.Context, p Poll) (asked bool, err error) {
 		if err := s.serviceStands(ctx, te); err != nil {
 			return false, err
 		}
-		done.Next, done.IfActive = 0, 0
+		done.Next, done.IfActive, done.Mapping = 0, 0, true
 		if err := s.tell(ctx, PolledRemoved(p.SID, s.now())); err != nil {
 			return false, err
 		}

@@ -1,12 +1,18 @@
 -- What an outage has missed may concern somebody who is not due for days: those that were
 -- not compared since are found by this. The table may be large, and in use meanwhile; what
--- a build that was cut short has left is made anew.
+-- a build that was cut short has left is made anew. A program of before that still runs
+-- beside this one notes no outage, and its texts wait for those only that are due anyway.
 
 -- +goose NO TRANSACTION
 -- +goose Up
+ALTER TABLE looks ADD COLUMN IF NOT EXISTS outage_ended_at timestamptz;
+COMMENT ON COLUMN looks.outage_ended_at IS 'when the latest outage ended: every open conversation is compared since then';
+COMMENT ON COLUMN conversations.mapping_checked_at IS 'when Twilio was last asked whether conversation and participant still stand; as late as the end of an outage also if that was asked in vain, because of it alone';
 DROP INDEX IF EXISTS conversations_to_compare;
 CREATE INDEX CONCURRENTLY conversations_to_compare ON conversations (mapping_checked_at)
-  WHERE reconcile_at IS NOT NULL AND conversation_sid IS NOT NULL AND state <> 'closed';
+  WHERE conversation_sid IS NOT NULL AND state <> 'closed';
 
 -- +goose Down
 DROP INDEX conversations_to_compare;
+COMMENT ON COLUMN conversations.mapping_checked_at IS 'when Twilio was last asked whether conversation and participant still stand';
+ALTER TABLE looks DROP COLUMN outage_ended_at;

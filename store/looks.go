@@ -23,6 +23,7 @@ func (s *Store) ClaimLook(ctx context.Context, every, away time.Duration) (since
 		const q = `/* store.ClaimLook */
 			UPDATE looks SET next_at = now() + $2::interval, away = $3,
 				restoring_since = CASE WHEN ` + outage + ` THEN now() ELSE restoring_since END,
+				outage_ended_at = CASE WHEN ` + outage + ` THEN now() ELSE outage_ended_at END,
 				found_at = CASE WHEN ` + outage + ` THEN NULL ELSE found_at END
 			WHERE scope = $1 AND next_at <= now() RETURNING seen_through`
 		err := tx.QueryRow(ctx, q, discoveryLook, every, away).Scan(&since)
@@ -40,7 +41,7 @@ func (s *Store) ClaimLook(ctx context.Context, every, away time.Duration) (since
 // FinishLook enqueues an AdoptJob for each conversation that belongs to no row
 // by its SID or by the unique name we gave it, and remembers up to when all
 // have been seen. If that was long ago, Twilio was out of our reach: that is an outage too,
-// unless one has ended as recently, of which this is a part.
+// unless one has ended minutes ago: then this is its look.
 func (s *Store) FinishLook(ctx context.Context, found []chat.RemoteConversation, through time.Time) (unknown int, err error) {
 	sids, ids := make([]chat.ConversationSID, len(found)), make([]uuid.UUID, len(found))
 	for i, c := range found {
@@ -63,10 +64,11 @@ func (s *Store) FinishLook(ctx context.Context, found []chat.RemoteConversation,
 			return err
 		}
 		unknown = len(jobs)
-		const unseen = `seen_through + away <= now() AND (restoring_since IS NULL OR restoring_since + away <= now())`
+		const unseen = `seen_through + away <= now() AND (restoring_since IS NULL OR restoring_since + interval '10 minutes' <= now())`
 		const seen = `/* store.FinishLook */
 			UPDATE looks SET seen_through = greatest(seen_through, $2),
 				restoring_since = CASE WHEN ` + unseen + ` THEN now() ELSE restoring_since END,
+				outage_ended_at = CASE WHEN ` + unseen + ` THEN now() ELSE outage_ended_at END,
 				found_at = CASE WHEN ` + unseen + ` THEN now() WHEN restoring_since IS NOT NULL THEN coalesce(found_at, now()) END
 			WHERE scope = $1`
 		_, err = tx.Exec(ctx, seen, discoveryLook, through)

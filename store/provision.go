@@ -32,7 +32,8 @@ func (s *Store) SaveSID(ctx context.Context, lease chat.Lease, f chat.Found) err
 		queueCheckMoved(&b, lease.ConversationID, f.SID)
 		const q = `/* store.SaveSID */
 			UPDATE conversations SET conversation_sid = $2, adopted = $3,
-				reply_from_index = greatest(reply_from_index, $4), heard_at = CASE WHEN $5 THEN now() ELSE 'epoch' END
+				reply_from_index = greatest(reply_from_index, $4), heard_at = CASE WHEN $5 THEN now() ELSE 'epoch' END,
+				mapping_checked_at = CASE WHEN $5 THEN now() ELSE mapping_checked_at END
 			WHERE id = $1`
 		b.Queue(q, lease.ConversationID, f.SID, f.Adopted, f.ReplyFrom, f.Made)
 		var jobs []chat.Job

@@ -12,27 +12,28 @@ import (
 )
 
 // openAtTwilio is of conversations that are compared with Twilio's from time to time.
-const openAtTwilio = `reconcile_at IS NOT NULL AND conversation_sid IS NOT NULL AND state <> 'closed'`
+const openAtTwilio = `conversation_sid IS NOT NULL AND state <> 'closed'`
 
 // due is of conversations whose turn it is. uncompared is of those that are to be compared
 // because of an outage, whenever they are due, unless somebody is about to.
 const (
 	due        = `reconcile_at <= now() AND conversation_sid IS NOT NULL`
-	uncompared = openAtTwilio + ` AND mapping_checked_at < ` + outageEnded + ` AND (claimed_due_at IS NULL OR reconcile_at <= now())`
+	uncompared = openAtTwilio + ` AND mapping_checked_at < ` + outageEnded + ` AND
+		(claimed_due_at IS NULL OR reconcile_at IS NULL OR reconcile_at <= now())`
 )
 
-// outageEnded is when the latest outage ended that is not restored yet, NULL if none is
-// left. restoringBegan is the same for as long as texts wait for the restoring.
+// outageEnded is when the latest outage ended, NULL for none; restoringBegan the same for as
+// long as texts wait for what it has missed.
 const (
-	outageEnded    = `(SELECT restoring_since FROM looks WHERE scope = '` + discoveryLook + `')`
+	outageEnded    = `(SELECT outage_ended_at FROM looks WHERE scope = '` + discoveryLook + `')`
 	restoringBegan = `(SELECT restoring_since FROM looks WHERE scope = '` + discoveryLook + `' AND ` + restoring + `)`
 )
 
 // claimOrder is in which order conversations are polled: first those with texts
 // waiting to be sent, since a STOP that was missed must be heard before they leave; then
 // those for which everybody waits whose texts an outage has held back;
-// then those that have been quiet for a day, for they are ever more; last what an outage
-// has left to be compared when nobody waits for it any longer. The first are
+// then those that were active within a day; then the quiet ones, for they are ever more;
+// last what an outage has left to be compared when nobody waits for it any longer. The first are
 // half of a claim at the most if others are due: what keeps many texts from leaving
 // may keep us from asking about their conversations as well. So are the second of what
 // is left, for they may be very many. Each finds its rows
@@ -67,7 +68,7 @@ func (s *Store) ClaimPolls(ctx context.Context, most int, hold time.Duration) (p
 					ORDER BY reconcile_at LIMIT $1 FOR NO KEY UPDATE SKIP LOCKED) due
 				WHERE c.id = due.id
 				RETURNING c.id, c.conversation_sid, coalesce(c.participant_sid, ''), c.state, c.gaps_checked_through,
-					c.claimed_due_at, c.last_activity_at, c.mapping_checked_at, coalesce(c.mapping_checked_at < ` + outageEnded + `, false)`
+					c.claimed_due_at, c.last_activity_at, c.mapping_checked_at, coalesce(c.mapping_checked_at <= ` + outageEnded + `, false)`
 			rows, err := tx.Query(ctx, q, limit, hold, holdScope)
 			if err != nil {
 				return err
@@ -153,10 +154,11 @@ func (s *Store) FinishPoll(ctx context.Context, done chat.PollDone) error {
 		const q = `/* store.FinishPoll */
 			UPDATE conversations SET gaps_checked_through = greatest(gaps_checked_through, $2),
 				claimed_due_at = CASE WHEN $9 THEN claimed_due_at END,
-				heard_at = greatest(heard_at, $8), mapping_checked_at = CASE WHEN $3 THEN now() ELSE mapping_checked_at END,
+				heard_at = greatest(heard_at, $8), mapping_checked_at = CASE WHEN $3 THEN now()
+					WHEN $10 THEN greatest(mapping_checked_at, ` + outageEnded + `) ELSE mapping_checked_at END,
 				reconcile_at = now() + nullif(CASE WHEN last_activity_at > $4 THEN $6::interval ELSE $5::interval END, interval '0')
 			WHERE id = $1 AND conversation_sid = $7`
-		_, err := tx.Exec(ctx, q, done.ConversationID, done.GapsChecked, done.Mapping, done.LastActivity, done.Next, done.IfActive, done.SID, done.HeardAt, done.Owed)
+		_, err := tx.Exec(ctx, q, done.ConversationID, done.GapsChecked, done.Mapping, done.LastActivity, done.Next, done.IfActive, done.SID, done.HeardAt, done.Owed, done.LetOff)
 		return err
 	})
 }

@@ -89,8 +89,10 @@ func TestRestoring(t *testing.T) {
 	must(t, f.FinishPoll(ctx, done))
 	check("it could not be asked", true)
 	claim()
-	done.Owed, done.Mapping, f.untried = false, true, true
+	f.exec(`UPDATE conversations SET reconcile_at = now() WHERE id = $1`, id)
+	done.Poll, done.Owed, done.LetOff, f.untried = claim(id)[0], false, true, true
 	must(t, f.FinishPoll(ctx, done))
+	claim()
 	check("somebody new was not gone after yet", true)
 
 	f.untried = false
@@ -111,12 +113,14 @@ func TestRestoring(t *testing.T) {
 	f.exec(`UPDATE looks SET restoring_since = now() - interval '61 minutes'`)
 	check("it takes for ever", false)
 	f.exec(`UPDATE looks SET next_at = now() - interval '6 hours'`)
+	f.exec(`UPDATE conversations SET reconcile_at = now() WHERE id = $1`, id)
+	claim(id) // who was let off is compared when it can be
 	look()
 	check("after that, another outage", true)
 	_, err = f.FinishLook(ctx, nil, time.Now())
 	must(t, err)
 	f.exec(`UPDATE conversations SET reconcile_at = now() WHERE id = $1`, id)
-	done.Poll, done.Mapping = claim(id, other)[0], false // as by a program of before
+	done.Poll, done.LetOff = claim(id, other)[0], false // asked about, and not compared
 	must(t, f.FinishPoll(ctx, done))
 	check("one was not compared", true)
 	done.Poll, done.Mapping = claim(id)[0], true
@@ -142,6 +146,12 @@ func TestRestoring(t *testing.T) {
 	must(t, err)
 	if again := one[time.Time](f, `SELECT restoring_since FROM looks`); !again.Equal(began) {
 		t.Errorf("what began at %v begins once more at %v", began, again)
+	}
+	f.exec(`UPDATE looks SET seen_through = now() - interval '6 hours', restoring_since = now() - interval '50 minutes', found_at = NULL`)
+	_, err = f.FinishLook(ctx, nil, time.Now())
+	must(t, err)
+	if again := one[time.Time](f, `SELECT restoring_since FROM looks`); again.Before(began) {
+		t.Errorf("after looks that failed for most of an hour, what is restored began at %v", again)
 	}
 }
 
@@ -200,11 +210,32 @@ func TestUncompared(t *testing.T) {
 			WHERE id = ANY($2)`, usual, []uuid.UUID{quiet, usual})
 	}
 	claim("no outage", 10, usual)
-	f.exec(`INSERT INTO looks (scope, restoring_since) VALUES ('conversations', now() - interval '30 minutes')`)
+	f.exec(`INSERT INTO looks (scope, restoring_since, outage_ended_at) VALUES ('conversations', now() - interval '30 minutes', now() - interval '30 minutes')`)
 	claim("an outage", 1, quiet)
-	f.exec(`UPDATE looks SET restoring_since = now() - interval '2 hours'`)
+	f.exec(`UPDATE conversations SET reconcile_at = NULL WHERE id = $1`, quiet)
+	claim("who is never polled", 1, quiet)
+	f.exec(`UPDATE looks SET restoring_since = NULL`)
 	claim("when nobody waits, of one", 1, usual)
 	claim("when nobody waits", 10, usual, quiet)
+}
+
+// What we have made ourselves after an outage has missed nothing; what somebody else has
+// made may have.
+func TestMadeIsCompared(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	for _, made := range []bool{true, false} {
+		phone, ch := map[bool]chat.Phone{true: ann, false: bob}[made], map[bool]chat.ConversationSID{true: ch1, false: ch2}[made]
+		id, lease := f.conversation(phone)
+		f.exec(`UPDATE conversations SET mapping_checked_at = now() - interval '6 hours' WHERE id = $1`, id)
+		must(t, f.SaveSID(t.Context(), lease, chat.Found{SID: ch, Made: made}))
+	}
+	f.exec(`INSERT INTO looks (scope, outage_ended_at) VALUES ('conversations', now() - interval '1 hour')`)
+	polls, err := f.ClaimPolls(t.Context(), 10, time.Minute)
+	must(t, err)
+	if len(polls) != 1 || polls[0].SID != ch2 {
+		t.Errorf("to be compared are %+v, want %s", polls, ch2)
+	}
 }
 
 // A welcome text was called for by its sign-up, though it is queued when that is decided.
