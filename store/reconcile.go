@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -49,7 +48,8 @@ var claimOrder = []string{
 	uncompared + ` AND id = ANY (ARRAY(SELECT id FROM conversations WHERE ` + uncompared + ` ORDER BY mapping_checked_at LIMIT 1000))`,
 }
 
-// ClaimPolls picks conversations that are due, in claimOrder, the longest due first.
+// ClaimPolls picks conversations that are due, in claimOrder, the longest due first: one
+// that was tried in vain has been due since it was to be tried again.
 // A claim moves the conversation's time on by hold, so that other replicas pass it
 // by and a dead one's are taken up again; when it was due first, is remembered. Who is
 // asked about because of an outage is due by it.
@@ -62,13 +62,15 @@ func (s *Store) ClaimPolls(ctx context.Context, most int, hold time.Duration) (p
 				limit = (limit + 1) / 2
 			}
 			q := `/* store.ClaimPolls */
-				UPDATE conversations c SET reconcile_at = now() + $2::interval, claimed_due_at = least(c.claimed_due_at, due.reconcile_at, now())
+				WITH claimed AS (UPDATE conversations c SET reconcile_at = now() + $2::interval, claimed_due_at = least(c.claimed_due_at, due.reconcile_at, now())
 				FROM (SELECT id, reconcile_at FROM conversations
 					WHERE (` + which + `) AND NOT EXISTS (SELECT FROM rates WHERE scope = $3 AND next_at > now())
 					ORDER BY reconcile_at LIMIT $1 FOR NO KEY UPDATE SKIP LOCKED) due
 				WHERE c.id = due.id
-				RETURNING c.id, c.conversation_sid, coalesce(c.participant_sid, ''), c.state, c.gaps_checked_through,
-					c.claimed_due_at, c.last_activity_at, c.mapping_checked_at, coalesce(c.mapping_checked_at <= ` + outageEnded + `, false)`
+				RETURNING c.id, c.conversation_sid, coalesce(c.participant_sid, '') AS participant, c.state, c.gaps_checked_through,
+					c.claimed_due_at, c.last_activity_at, c.mapping_checked_at, coalesce(c.mapping_checked_at <= ` + outageEnded + `, false) AS uncompared, due.reconcile_at AS was_due)
+				SELECT id, conversation_sid, participant, state, gaps_checked_through, claimed_due_at, last_activity_at, mapping_checked_at, uncompared
+				FROM claimed ORDER BY was_due`
 			rows, err := tx.Query(ctx, q, limit, hold, holdScope)
 			if err != nil {
 				return err
@@ -77,7 +79,6 @@ func (s *Store) ClaimPolls(ctx context.Context, most int, hold time.Duration) (p
 			if err != nil {
 				return err
 			}
-			slices.SortFunc(claimed, func(a, b chat.Poll) int { return a.DueAt.Compare(b.DueAt) }) // an UPDATE returns them anyhow
 			if polls = append(polls, claimed...); len(polls) == most {
 				return nil
 			}

@@ -180,6 +180,20 @@ func TestRestoredFirst(t *testing.T) {
 	}
 }
 
+// One that was tried in vain, since long ago, comes after those that were due before it was
+// to be tried again: or a few that fail would come first each time.
+func TestTriedInVainComesLater(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	failing, due := f.polled(1, time.Second), f.polled(2, time.Minute)
+	f.exec(`UPDATE conversations SET claimed_due_at = now() - interval '1 hour' WHERE id = $1`, failing)
+	polls, err := f.ClaimPolls(t.Context(), 2, time.Minute)
+	must(t, err)
+	if len(polls) != 2 || polls[0].ConversationID != due || polls[1].ConversationID != failing {
+		t.Errorf("claimed %+v, want %v and then %v", polls, due, failing)
+	}
+}
+
 // Compared after an outage is every open conversation that was not since, whenever it is
 // due; also when nobody waits for it any longer, though others come first then.
 func TestUncompared(t *testing.T) {
