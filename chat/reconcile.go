@@ -16,7 +16,7 @@ type reconcileStore interface {
 	// are due. None are while Twilio has asked to wait.
 	ClaimPolls(ctx context.Context, most int, hold time.Duration) ([]Poll, error)
 	// UnclaimPolls makes conversations that were claimed and not polled due
-	// again, as they were.
+	// again, since their turn had come.
 	UnclaimPolls(ctx context.Context, polls []Poll) error
 	// Undelivered lists the texts of a conversation whose delivery is not
 	// settled and worth asking about, oldest first, at the most so many.
@@ -39,6 +39,7 @@ type Poll struct {
 	State            State
 	GapsChecked      int
 	DueAt            time.Time // when it should have been polled
+	TurnAt           time.Time // the same, but of one that was tried in vain since then: when it was to be again
 	LastActivity     time.Time
 	MappingCheckedAt time.Time
 	Uncompared       bool // it was not compared with Twilio's since the latest outage

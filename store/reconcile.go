@@ -69,7 +69,8 @@ func (s *Store) ClaimPolls(ctx context.Context, most int, hold time.Duration) (p
 				WHERE c.id = due.id
 				RETURNING c.id, c.conversation_sid, coalesce(c.participant_sid, '') AS participant, c.state, c.gaps_checked_through,
 					c.claimed_due_at, c.last_activity_at, c.mapping_checked_at, coalesce(c.mapping_checked_at <= ` + outageEnded + `, false) AS uncompared, due.reconcile_at AS was_due)
-				SELECT id, conversation_sid, participant, state, gaps_checked_through, claimed_due_at, last_activity_at, mapping_checked_at, uncompared
+				SELECT id, conversation_sid, participant, state, gaps_checked_through, claimed_due_at, least(was_due, now()),
+					last_activity_at, mapping_checked_at, uncompared
 				FROM claimed ORDER BY was_due`
 			rows, err := tx.Query(ctx, q, limit, hold, holdScope)
 			if err != nil {
@@ -89,22 +90,23 @@ func (s *Store) ClaimPolls(ctx context.Context, most int, hold time.Duration) (p
 }
 
 // UnclaimPolls makes conversations due again that were claimed and not polled, since
-// when they had been.
+// their turn had come: had one that was tried in vain before been due since it first was,
+// a few that fail would come before everybody else each time.
 func (s *Store) UnclaimPolls(ctx context.Context, polls []chat.Poll) error {
 	if len(polls) == 0 {
 		return nil
 	}
-	ids, due := make([]uuid.UUID, len(polls)), make([]time.Time, len(polls))
+	ids, turns := make([]uuid.UUID, len(polls)), make([]time.Time, len(polls))
 	for i, p := range polls {
-		ids[i], due[i] = p.ConversationID, p.DueAt
+		ids[i], turns[i] = p.ConversationID, p.TurnAt
 	}
 	return s.tx(ctx, "unclaim polls", func(tx pgx.Tx) error {
 		const q = `/* store.UnclaimPolls */
-			UPDATE conversations c SET reconcile_at = least(c.reconcile_at, was.due)
-			FROM (SELECT id, due FROM conversations JOIN unnest($1::uuid[], $2::timestamptz[]) AS claimed(id, due) USING (id)
-				WHERE reconcile_at IS NOT NULL ORDER BY id FOR NO KEY UPDATE OF conversations) was
-			WHERE c.id = was.id`
-		_, err := tx.Exec(ctx, q, ids, due)
+			UPDATE conversations c SET reconcile_at = least(c.reconcile_at, claimed.turn)
+			FROM (SELECT id, turn FROM conversations JOIN unnest($1::uuid[], $2::timestamptz[]) AS unpolled(id, turn) USING (id)
+				WHERE reconcile_at IS NOT NULL ORDER BY id FOR NO KEY UPDATE OF conversations) claimed
+			WHERE c.id = claimed.id`
+		_, err := tx.Exec(ctx, q, ids, turns)
 		return err
 	})
 }

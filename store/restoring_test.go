@@ -187,10 +187,13 @@ func TestTriedInVainComesLater(t *testing.T) {
 	f := newFixture(t)
 	failing, due := f.polled(1, time.Second), f.polled(2, time.Minute)
 	f.exec(`UPDATE conversations SET claimed_due_at = now() - interval '1 hour' WHERE id = $1`, failing)
-	polls, err := f.ClaimPolls(t.Context(), 2, time.Minute)
-	must(t, err)
-	if len(polls) != 2 || polls[0].ConversationID != due || polls[1].ConversationID != failing {
-		t.Errorf("claimed %+v, want %v and then %v", polls, due, failing)
+	for _, when := range []string{"first", "once not reached"} {
+		polls, err := f.ClaimPolls(t.Context(), 2, time.Minute)
+		must(t, err)
+		if len(polls) != 2 || polls[0].ConversationID != due || polls[1].ConversationID != failing {
+			t.Errorf("%s: claimed %+v, want %v and then %v", when, polls, due, failing)
+		}
+		must(t, f.UnclaimPolls(t.Context(), polls))
 	}
 }
 
