@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"testing"
 )
 
 // visits chooses where the service dies next: at the point where it has died least
@@ -23,6 +24,20 @@ type visits struct {
 	mu     sync.Mutex
 	lives  [len(lifeKinds)]int
 	points map[string]*visited
+}
+
+// Points to which few lives lead do not keep the others from their turn.
+func TestStormVisits(t *testing.T) {
+	v := &visits{most: 4, points: map[string]*visited{"a": {plain: true}, "b": {plain: true}, "c": {plain: true}, "d": {plain: true}}}
+	targets := setOf(nil)
+	for range v.most {
+		p, _ := v.next()
+		targets[p.target] = true
+		v.done(p) // in vain
+	}
+	if len(targets) != len(v.points) {
+		t.Errorf("chosen were %v", slices.Sorted(maps.Keys(targets)))
+	}
 }
 
 // visited is one point.
@@ -149,10 +164,12 @@ func (v *visits) before(target string) (point string) {
 	return point
 }
 
-// sooner reports whether it is a's turn before b's.
+// sooner reports whether it is a's turn before b's. One that was tried in vain comes after
+// those that were not yet.
 func (v *visits) sooner(a, b string) bool {
 	p, q := v.points[a], v.points[b]
-	return cmp.Or(cmp.Compare(p.died+p.chosen, q.died+q.chosen), cmp.Compare(shuffled(a, v.seed), shuffled(b, v.seed))) < 0
+	return cmp.Or(cmp.Compare(p.died+p.chosen, q.died+q.chosen), cmp.Compare(p.tried, q.tried),
+		cmp.Compare(shuffled(a, v.seed), shuffled(b, v.seed))) < 0
 }
 
 func (v *visits) done(pl plan) {
