@@ -94,7 +94,7 @@ const LongestRetry = time.Hour
 // comes to because of cause. Whoever brought a fact meanwhile relied on this
 // worker to see it, so a wait, which may be for the whole night, ends at once.
 func (s *Service) giveBack(ctx context.Context, lease Lease, cause error) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.opts.Timing.Call)
+	ctx, cancel := s.lastWords(ctx)
 	defer cancel()
 	var snooze Snooze
 	waits := errors.As(cause, &snooze)

@@ -11,15 +11,18 @@ import (
 
 type discoveryStore interface {
 	// ClaimLook gives one replica the right to look for new conversations if
-	// a look is due, the next one every later. since is up to when they have
+	// a look is due, and keeps it from others for hold. since is up to when they have
 	// been seen. The first time of all there is nothing to be found yet. One that is
 	// late by more than away ends an outage.
-	ClaimLook(ctx context.Context, every, away time.Duration) (since time.Time, due bool, err error)
+	ClaimLook(ctx context.Context, hold, away time.Duration) (since time.Time, due bool, err error)
 	// LookAgain has the next look come after so long at the latest.
 	LookAgain(ctx context.Context, after time.Duration) error
 	// FinishLook enqueues an AdoptJob for each conversation that belongs to
-	// no row, counts them, and remembers up to when all have been seen.
-	FinishLook(ctx context.Context, found []RemoteConversation, through time.Time) (unknown int, err error)
+	// no row, counts them, and remembers up to when all have been seen. The next look
+	// is every later.
+	FinishLook(ctx context.Context, found []RemoteConversation, through time.Time, every time.Duration) (unknown int, err error)
+	// BackInReach ends an outage that Twilio was out of reach for, if there is one.
+	BackInReach(ctx context.Context) error
 }
 
 // lookOverlap is by how much a look goes back behind the last: clocks differ,
@@ -30,19 +33,21 @@ const lookOverlap = 5 * time.Minute
 // without our hearing of it, also if they are closed by now, and for those of
 // ours that an earlier state of the database does not know.
 func (s *Service) discover(ctx context.Context) error {
-	since, due, err := s.store.ClaimLook(ctx, s.opts.ReconcileEvery, s.outage())
+	since, due, err := s.store.ClaimLook(ctx, min(pollHold, s.opts.ReconcileEvery), s.outage())
 	if err != nil || !due {
 		return err
 	}
 	through := s.now()
 	found, err := s.twilio.ConversationsSince(ctx, since.Add(-lookOverlap))
 	if err != nil {
+		ctx, cancel := s.lastWords(ctx)
+		defer cancel()
 		return errors.Join(err, s.store.LookAgain(ctx, s.pollWait(1, s.opts.ReconcileEvery)))
 	}
 	if err := s.credentialsWork(ctx); err != nil { // nobody may be due for a poll
 		return err
 	}
-	unknown, err := s.store.FinishLook(ctx, found, through)
+	unknown, err := s.store.FinishLook(ctx, found, through, s.opts.ReconcileEvery)
 	if unknown > 0 {
 		s.log.InfoContext(ctx, "found conversations that no webhook told of", "conversations", unknown)
 	}

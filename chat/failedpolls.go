@@ -16,6 +16,9 @@ import (
 const (
 	longestPollWait = time.Hour
 	mostFailedPolls = 10_000 // are remembered
+	// mostRests is how often in a row one may have to be left for a while, when others
+	// need not, before it is itself alone: Twilio may be busy with everybody.
+	mostRests = 3
 )
 
 // failedPolls counts for each conversation how often in a row this replica has polled
@@ -70,7 +73,7 @@ func (s *Service) pollAgain(ctx context.Context, done PollDone, cause error) err
 	if !waits || !te.heldBack() {
 		times = s.failedPolls.again(done.ConversationID)
 	}
-	done.Owed = waits || times == 1
+	done.Owed = times == 1 || waits && times <= mostRests
 	done.LetOff = !done.Owed
 	switch next := s.pollWait(times, done.Next); {
 	case waits && times == 1:

@@ -191,6 +191,43 @@ func TestOutageIsNobodysOwn(t *testing.T) {
 	poll("asked", 2*pollHold, down)
 }
 
+// One that is to be left for a while, when others need not, is let off in the end: it may
+// be itself alone. What fails with no word of when to call again is, the second time.
+func TestLetOff(t *testing.T) {
+	t.Parallel()
+	now := time.Now()
+	failing := Poll{ConversationID: uuid.New(), SID: "CH1", LastActivity: now, DueAt: now, MappingCheckedAt: now}
+	well := Poll{ConversationID: uuid.New(), SID: "CH2", LastActivity: now, DueAt: now, MappingCheckedAt: now}
+	for name, tt := range map[string]struct {
+		err  *TwilioError
+		owed int // so often
+	}{
+		"fails":          {&TwilioError{Status: 500}, 1},
+		"to be left":     {&TwilioError{Status: 429, RetryAfter: time.Second}, mostRests},
+		"alone":          {&TwilioError{RetryAfter: time.Second, Alone: true}, mostRests},
+		"nobody may ask": {&TwilioError{RetryAfter: time.Second}, 10},
+	} {
+		r := &round{wrong: map[ConversationSID]error{"CH1": tt.err}, done: map[ConversationSID]time.Duration{}}
+		s := New(r, r, Options{ReconcileEvery: 10 * time.Minute}, func() time.Time { return now }, slog.New(slog.DiscardHandler))
+		owed := 0
+		for range 10 {
+			_, _ = s.poll(t.Context(), failing) // one that all are to wait for is an error, as TestFailedPollIsPassedBy has it
+			if r.letOff == r.owed["CH1"] {
+				t.Errorf("%s: owed %t, let off %t", name, r.owed["CH1"], r.letOff)
+			}
+			if r.owed["CH1"] {
+				owed++
+			}
+			if _, err := s.poll(t.Context(), well); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if owed != tt.owed {
+			t.Errorf("%s: owed %d times in ten, want %d", name, owed, tt.owed)
+		}
+	}
+}
+
 // What fails again and again, while another conversation can be polled, is tried ever
 // more rarely, until it went well.
 func TestFailedPollWaitsLonger(t *testing.T) {

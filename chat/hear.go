@@ -46,12 +46,14 @@ func (s *Service) listen(ctx context.Context, c *Conversation) error {
 // hear is the rule on texts that have waited: one that is older than a minute,
 // because of an outage, a pause or the night, leaves only when everything the
 // person has said to us up to a minute ago has been heard, and a STOP obeyed.
-// Webhooks that would have told of it may be lost. A text that leaves at once,
+// Webhooks that would have told of it may be lost, as all are while what an outage has
+// missed is being restored. Else a text that leaves at once,
 // as nearly all do, costs no call by this, unless it probes a pause in an unheard
 // conversation.
 func (s *Service) hear(ctx context.Context, c *Conversation, m Outgoing) error {
 	now := s.now()
-	if now.Sub(m.CreatedAt) <= freshFor && !s.unheard(c) || now.Sub(c.EverywhereAt) <= freshFor {
+	fresh := now.Sub(m.CreatedAt) <= freshFor && !s.unheard(c) && !s.restores(c)
+	if fresh || now.Sub(c.EverywhereAt) <= freshFor {
 		return nil
 	}
 	if err := s.findOthers(ctx, c); err != nil {

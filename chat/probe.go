@@ -22,7 +22,7 @@ func (s *Service) probed(ctx context.Context, c *Conversation, err, outcome erro
 	if !c.Probing {
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.opts.Timing.Call)
+	ctx, cancel := s.lastWords(ctx)
 	defer cancel()
 	var class ErrorClass
 	var called bool

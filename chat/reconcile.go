@@ -11,9 +11,9 @@ import (
 
 type reconcileStore interface {
 	// ClaimPolls picks conversations that are due, and after an outage every open one,
-	// those with texts waiting to be sent first, quiet ones last, and keeps them from
-	// other replicas for hold. Those with texts waiting are half of them at the most, if others
-	// are due. None are while Twilio has asked to wait.
+	// and keeps them from other replicas for hold. Some come before others, and none so
+	// many that these never have a turn: half at the most have texts waiting to be sent. None
+	// are picked while Twilio has asked to wait.
 	ClaimPolls(ctx context.Context, most int, hold time.Duration) ([]Poll, error)
 	// UnclaimPolls makes conversations that were claimed and not polled due
 	// again, since their turn had come.
@@ -124,13 +124,20 @@ func (s *Service) reconcile(ctx context.Context) error {
 				err = s.discover(ctx)
 			}
 			if err != nil {
-				return errors.Join(err, s.store.UnclaimPolls(ctx, polls[i+1:]))
+				return errors.Join(err, s.unclaim(ctx, polls[i+1:]))
 			}
 			if !asked {
 				failed++
 			}
 		}
 	}
+}
+
+// unclaim lets others have the polls that this run does not reach.
+func (s *Service) unclaim(ctx context.Context, polls []Poll) error {
+	ctx, cancel := s.lastWords(ctx)
+	defer cancel()
+	return s.store.UnclaimPolls(ctx, polls)
 }
 
 // poll asks about one conversation and sets when it is next. It reports whether

@@ -28,8 +28,19 @@ func (s *Service) waitsForRestoring(m Outgoing, since time.Time) bool {
 	return s.opts.ReconcileEvery > 0 && m.CalledForAt.Before(since)
 }
 
-// holdForRestoring has the gate say that a text waits, and records it.
+// restores reports whether what an outage has missed is being asked for.
+func (s *Service) restores(c *Conversation) bool {
+	return s.opts.ReconcileEvery > 0 && c.RestoringSince.Unix() > 0
+}
+
+// holdForRestoring has the gate say that a text waits, and records it. While Twilio is out
+// of reach it is called first: who has an answer is the one to know that the outage is over.
 func (s *Service) holdForRestoring(ctx context.Context, c *Conversation, m Outgoing) error {
+	if c.OutOfReach {
+		if err := s.backInReach(ctx, c); err != nil {
+			return err
+		}
+	}
 	v, err := s.store.BeginSend(ctx, c.Lease, m.ID, func(f GateFacts) Verdict {
 		if v := s.gate(f, c.Probing); !v.Goes() {
 			return v
@@ -40,6 +51,20 @@ func (s *Service) holdForRestoring(ctx context.Context, c *Conversation, m Outgo
 		return err
 	}
 	return s.held(ctx, c, m, v)
+}
+
+// backInReach makes the cheapest call there is. If Twilio answers, its outage has ended.
+func (s *Service) backInReach(ctx context.Context, c *Conversation) error {
+	if err := s.blocked(ctx, c); err != nil {
+		return err
+	}
+	if err := s.room(ctx); err != nil {
+		return err
+	}
+	if _, err := s.twilio.FetchConversation(ctx, string(c.SID)); ignoreGone(err) != nil {
+		return err
+	}
+	return s.store.BackInReach(ctx)
 }
 
 // restored ends the restoring if nothing is left to be asked.

@@ -108,6 +108,12 @@ func TimingFor(rescue time.Duration) Timing {
 	return Timing{Look: rescue / 15, Call: rescue * 2 / 15, Job: rescue * 2 / 3, Lease: rescue * 5 / 6, Rescue: rescue}
 }
 
+// lastWords is a context for what is to be written at the end also when ctx has ended, as
+// when the service stops: what one leaves behind keeps others waiting.
+func (s *Service) lastWords(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.WithoutCancel(ctx), s.opts.Timing.Call)
+}
+
 // room returns a Snooze when the job's time no longer allows another call: a
 // step that needs one starts only while there is time for it, so that a job is
 // never cut off inside a call whose fate it would not learn.

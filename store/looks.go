@@ -14,11 +14,12 @@ import (
 // discoveryLook is the look for conversations that nobody told us of.
 const discoveryLook = "conversations"
 
-// ClaimLook gives one caller the right to look if a look is due; the next one
-// is every later, whatever becomes of this one. One that comes later than that by
+// ClaimLook gives one caller the right to look if a look is due, and keeps it from others
+// for hold. One that comes later than it was due by
 // more than away ends an outage: what that has missed is being restored from now on.
-// On a new database it only notes that everything from before has been seen.
-func (s *Store) ClaimLook(ctx context.Context, every, away time.Duration) (since time.Time, due bool, err error) {
+// The first of all only notes that everything from before has been seen, and that the
+// conversations there are, of a time when nobody looked, are to be compared.
+func (s *Store) ClaimLook(ctx context.Context, hold, away time.Duration) (since time.Time, due bool, err error) {
 	err = s.tx(ctx, "claim look", func(tx pgx.Tx) error {
 		const q = `/* store.ClaimLook */
 			UPDATE looks SET next_at = now() + $2::interval, away = $3,
@@ -26,13 +27,13 @@ func (s *Store) ClaimLook(ctx context.Context, every, away time.Duration) (since
 				outage_ended_at = CASE WHEN ` + outage + ` THEN now() ELSE outage_ended_at END,
 				found_at = CASE WHEN ` + outage + ` THEN NULL ELSE found_at END
 			WHERE scope = $1 AND next_at <= now() RETURNING seen_through`
-		err := tx.QueryRow(ctx, q, discoveryLook, every, away).Scan(&since)
+		err := tx.QueryRow(ctx, q, discoveryLook, hold, away).Scan(&since)
 		if due = err == nil; !errors.Is(err, pgx.ErrNoRows) {
 			return err
 		}
 		const first = `/* store.ClaimLook */
-			INSERT INTO looks (scope, next_at, away) VALUES ($1, now() + $2::interval, $3) ON CONFLICT DO NOTHING`
-		_, err = tx.Exec(ctx, first, discoveryLook, every, away)
+			INSERT INTO looks (scope, next_at, away, outage_ended_at) VALUES ($1, now() + $2::interval, $3, now()) ON CONFLICT DO NOTHING`
+		_, err = tx.Exec(ctx, first, discoveryLook, hold, away)
 		return err
 	})
 	return since, due, err
@@ -40,9 +41,10 @@ func (s *Store) ClaimLook(ctx context.Context, every, away time.Duration) (since
 
 // FinishLook enqueues an AdoptJob for each conversation that belongs to no row
 // by its SID or by the unique name we gave it, and remembers up to when all
-// have been seen. If that was long ago, Twilio was out of our reach: that is an outage too,
-// unless one has ended minutes ago: then this is its look.
-func (s *Store) FinishLook(ctx context.Context, found []chat.RemoteConversation, through time.Time) (unknown int, err error) {
+// have been seen. The next look is every later. If the last that ended was long ago, Twilio
+// was out of our reach: that is an outage too, unless one has ended minutes ago: then this
+// is its look.
+func (s *Store) FinishLook(ctx context.Context, found []chat.RemoteConversation, through time.Time, every time.Duration) (unknown int, err error) {
 	sids, ids := make([]chat.ConversationSID, len(found)), make([]uuid.UUID, len(found))
 	for i, c := range found {
 		sids[i], ids[i] = c.SID, chat.ReadUniqueName(c.UniqueName)
@@ -66,15 +68,27 @@ func (s *Store) FinishLook(ctx context.Context, found []chat.RemoteConversation,
 		unknown = len(jobs)
 		const unseen = `seen_through + away <= now() AND (restoring_since IS NULL OR restoring_since + interval '10 minutes' <= now())`
 		const seen = `/* store.FinishLook */
-			UPDATE looks SET seen_through = greatest(seen_through, $2),
+			UPDATE looks SET seen_through = greatest(seen_through, $2), next_at = now() + $3::interval,
 				restoring_since = CASE WHEN ` + unseen + ` THEN now() ELSE restoring_since END,
 				outage_ended_at = CASE WHEN ` + unseen + ` THEN now() ELSE outage_ended_at END,
 				found_at = CASE WHEN ` + unseen + ` THEN now() WHEN restoring_since IS NOT NULL THEN coalesce(found_at, now()) END
 			WHERE scope = $1`
-		_, err = tx.Exec(ctx, seen, discoveryLook, through)
+		_, err = tx.Exec(ctx, seen, discoveryLook, through, every)
 		return err
 	})
 	return unknown, err
+}
+
+// BackInReach ends an outage that Twilio was out of reach for, if there is one: what it has
+// missed is being restored from now on, and a look is due.
+func (s *Store) BackInReach(ctx context.Context) error {
+	return s.tx(ctx, "back in reach", func(tx pgx.Tx) error {
+		const q = `/* store.BackInReach */
+			UPDATE looks SET restoring_since = now(), outage_ended_at = now(), found_at = NULL, next_at = least(next_at, now())
+			WHERE scope = $1 AND ` + unreached
+		_, err := tx.Exec(ctx, q, discoveryLook)
+		return err
+	})
 }
 
 // LookAgain has the next look come after so long at the latest.

@@ -22,9 +22,9 @@ const (
 )
 
 // outageEnded is when the latest outage ended, NULL for none; restoringBegan the same for as
-// long as texts wait for what it has missed.
+// long as texts wait for what it has missed, which is all that a program of before notes.
 const (
-	outageEnded    = `(SELECT outage_ended_at FROM looks WHERE scope = '` + discoveryLook + `')`
+	outageEnded    = `(SELECT greatest(outage_ended_at, restoring_since) FROM looks WHERE scope = '` + discoveryLook + `')`
 	restoringBegan = `(SELECT restoring_since FROM looks WHERE scope = '` + discoveryLook + `' AND ` + restoring + `)`
 )
 
@@ -32,11 +32,11 @@ const (
 // waiting to be sent, since a STOP that was missed must be heard before they leave; then
 // those for which everybody waits whose texts an outage has held back;
 // then those that were active within a day; then the quiet ones, for they are ever more;
-// last what an outage has left to be compared when nobody waits for it any longer. The first are
-// half of a claim at the most if others are due: what keeps many texts from leaving
-// may keep us from asking about their conversations as well. So are the second of what
-// is left, for they may be very many. Each finds its rows
-// without looking at all that are due; as arrays, whatever Postgres thinks.
+// last what an outage has left to be compared when nobody waits for it any longer. Each is
+// half of what is left of a claim at the most, so that none keeps those after it from their
+// turn: what keeps many texts from leaving may keep us from asking about their conversations
+// as well, and more may be active than we can poll. As arrays they are found by their
+// indexes, whatever Postgres thinks.
 var claimOrder = []string{
 	due + ` AND id = ANY (ARRAY(SELECT conversation_id FROM messages WHERE status IN ('queued', 'sending')))`,
 	`(` + due + ` OR ` + uncompared + `) AND id = ANY (ARRAY(SELECT id FROM conversations
@@ -58,7 +58,7 @@ func (s *Store) ClaimPolls(ctx context.Context, most int, hold time.Duration) (p
 		polls = nil
 		for i, which := range claimOrder {
 			limit := most - len(polls)
-			if i <= 1 {
+			if i+1 < len(claimOrder) {
 				limit = (limit + 1) / 2
 			}
 			q := `/* store.ClaimPolls */
@@ -146,7 +146,8 @@ func (s *Store) Transcript(ctx context.Context, conversation uuid.UUID, after, t
 }
 
 // FinishPoll saves what was asked and when to ask again: sooner if the
-// conversation was active since it was claimed. Nothing that was asked counts for
+// conversation was active since it was claimed, at once if it was made due meanwhile
+// to be compared (PollAll). Nothing that was asked counts for
 // a row that has another conversation at Twilio by now.
 func (s *Store) FinishPoll(ctx context.Context, done chat.PollDone) error {
 	return s.tx(ctx, "finish poll", func(tx pgx.Tx) error {
@@ -159,9 +160,10 @@ func (s *Store) FinishPoll(ctx context.Context, done chat.PollDone) error {
 				claimed_due_at = CASE WHEN $9 THEN claimed_due_at END,
 				heard_at = greatest(heard_at, $8), mapping_checked_at = CASE WHEN $3 THEN now()
 					WHEN $10 THEN greatest(mapping_checked_at, ` + outageEnded + `) ELSE mapping_checked_at END,
-				reconcile_at = now() + nullif(CASE WHEN last_activity_at > $4 THEN $6::interval ELSE $5::interval END, interval '0')
+				reconcile_at = CASE WHEN mapping_checked_at < $11 THEN now()
+					ELSE now() + nullif(CASE WHEN last_activity_at > $4 THEN $6::interval ELSE $5::interval END, interval '0') END
 			WHERE id = $1 AND conversation_sid = $7`
-		_, err := tx.Exec(ctx, q, done.ConversationID, done.GapsChecked, done.Mapping, done.LastActivity, done.Next, done.IfActive, done.SID, done.HeardAt, done.Owed, done.LetOff)
+		_, err := tx.Exec(ctx, q, done.ConversationID, done.GapsChecked, done.Mapping, done.LastActivity, done.Next, done.IfActive, done.SID, done.HeardAt, done.Owed, done.LetOff, done.MappingCheckedAt)
 		return err
 	})
 }

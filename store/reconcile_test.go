@@ -78,6 +78,23 @@ func TestClaimPollsLeavesRoom(t *testing.T) {
 	}
 }
 
+// Active conversations, more than can be polled, leave room to quiet ones, and both to
+// those that an outage has left to be compared, due or not.
+func TestClaimPollsOfQuiet(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	for i := range 20 {
+		f.polled(i, time.Hour)
+	}
+	quiet, uncompared := f.polled(20, 2*time.Hour), f.polled(21, -72*time.Hour)
+	f.exec(`UPDATE conversations SET last_activity_at = now() - interval '9 days' WHERE id = ANY($1)`, []uuid.UUID{quiet, uncompared})
+	f.exec(`UPDATE conversations SET mapping_checked_at = now() - interval '1 day' WHERE id = $1`, uncompared)
+	f.exec(`INSERT INTO looks (scope, outage_ended_at) VALUES ('conversations', now() - interval '2 hours')`)
+	if claimed := f.claims(10); len(claimed) < 9 || !slices.Contains(claimed, quiet) || !slices.Contains(claimed, uncompared) {
+		t.Errorf("claimed %v, want nearly ten with %v and %v among them", claimed, quiet, uncompared)
+	}
+}
+
 // What was claimed and not polled is due as it was, unless it is never to be.
 func TestUnclaimPolls(t *testing.T) {
 	t.Parallel()
@@ -123,11 +140,13 @@ func TestFinishPoll(t *testing.T) {
 		"forgotten":    {func(d *chat.PollDone) { d.IfActive = time.Minute }, false, "never -1 f"},
 		"gone":         {func(*chat.PollDone) {}, true, "never -1 f"},
 		"gaps checked": {func(d *chat.PollDone) { d.GapsChecked, d.Mapping = 7, true }, false, "never 7 t"},
+		"made due":     {func(d *chat.PollDone) { d.Next, d.IfActive = 6*time.Hour, 6*time.Hour }, false, "00:00:00 -1 f"},
 	}
 	i := 0
 	for name, tt := range tests {
 		i++
 		id := f.polled(i, time.Minute)
+		f.exec(`UPDATE conversations SET mapping_checked_at = now() - interval '1 hour' WHERE id = $1`, id)
 		polls, err := f.ClaimPolls(t.Context(), 10, time.Minute)
 		must(t, err)
 		if len(polls) != 1 || polls[0].ConversationID != id || polls[0].State != chat.Active || time.Since(polls[0].DueAt) < time.Minute {
@@ -136,15 +155,19 @@ func TestFinishPoll(t *testing.T) {
 		if tt.active {
 			f.exec(`UPDATE conversations SET last_activity_at = now() + interval '1 second' WHERE id = $1`, id)
 		}
-		f.exec(`UPDATE conversations SET mapping_checked_at = 'epoch' WHERE id = $1`, id)
 		done := chat.PollDone{Poll: polls[0]}
+		if name == "made due" {
+			_, err = f.PollAll(t.Context())
+			must(t, err)
+		}
 		tt.done(&done)
 		must(t, f.FinishPoll(t.Context(), done))
-		const q = `SELECT format('%s %s %s', coalesce((date_trunc('minute', reconcile_at - now() + interval '30 seconds'))::text, 'never'), gaps_checked_through, mapping_checked_at > 'epoch')
+		const q = `SELECT format('%s %s %s', coalesce((date_trunc('minute', reconcile_at - now() + interval '30 seconds'))::text, 'never'), gaps_checked_through, mapping_checked_at > now() - interval '1 minute')
 			FROM conversations WHERE id = $1`
 		if got := one[string](f, q, id); got != tt.want {
 			t.Errorf("%s: got %q, want %q", name, got, tt.want)
 		}
+		f.exec(`UPDATE conversations SET reconcile_at = NULL`)
 	}
 }
 
@@ -224,8 +247,13 @@ func TestLook(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	ctx := t.Context()
+	before := f.polled(9, -time.Hour)
+	f.exec(`UPDATE conversations SET reconcile_at = NULL WHERE id = $1`, before) // nobody polled
 	if _, due, err := f.ClaimLook(ctx, time.Minute, time.Hour); err != nil || due {
-		t.Fatalf("the first look: due %t, %v; want none, nothing can have been missed", due, err)
+		t.Fatalf("the first look: due %t, %v; want none", due, err)
+	}
+	if diff := cmp.Diff([]uuid.UUID{before}, f.claims(10)); diff != "" {
+		t.Errorf("compared because of the first look (-want +got):\n%s", diff)
 	}
 	f.exec(`UPDATE looks SET next_at = now(), seen_through = now() - interval '6 hours'`)
 	since, due, err := f.ClaimLook(ctx, time.Minute, time.Hour)
@@ -246,8 +274,11 @@ func TestLook(t *testing.T) {
 	}
 	f.jobs = nil
 	through := time.Now().Truncate(time.Microsecond)
-	n, err := f.FinishLook(ctx, found, through)
+	n, err := f.FinishLook(ctx, found, through, 10*time.Minute)
 	must(t, err)
+	if got := one[time.Duration](f, `SELECT next_at - now() FROM looks`); got < 9*time.Minute {
+		t.Errorf("the next look is in %v, want ten minutes", got)
+	}
 	want := []chat.Job{chat.AdoptJob{ConversationSID: found[2].SID}, chat.AdoptJob{ConversationSID: found[3].SID}, chat.AdoptJob{ConversationSID: found[4].SID}}
 	if diff := cmp.Diff(want, f.jobs); diff != "" || n != len(want) {
 		t.Errorf("%d unknown, jobs (-want +got):\n%s", n, diff)

@@ -10,19 +10,25 @@ import (
 	"textme/chat"
 )
 
-// Of a row of looks: that nobody has looked for so long that there is an outage, and that
-// what one has missed is being restored. Whatever keeps that from ending does so for an
-// hour at the most; each text asks for what its reader has said in any case.
+// Of a row of looks: that nobody has looked for so long that there is an outage, that no
+// look could be ended for so long, as when Twilio is out of reach, and nobody has noted its
+// return, and that what an outage has missed is being restored. Whatever keeps that from
+// ending does so for an hour at the most after each outage; each text asks for what its
+// reader has said in any case.
 const (
 	outage    = `next_at + away <= now()`
+	unreached = `next_at + away > now() AND seen_through + away <= now() AND (restoring_since IS NULL OR restoring_since < seen_through)`
 	restoring = `restoring_since > now() - interval '1 hour'`
 )
 
 // restoringSince is the time, NULL for none, before which texts were called for that wait
 // because Twilio is being asked for what an outage has missed, or is about to be: now,
-// for as long as nobody has looked.
-const restoringSince = `(SELECT CASE WHEN ` + outage + ` THEN now() ELSE restoring_since END FROM looks
-	WHERE scope = '` + discoveryLook + `' AND (` + outage + ` OR ` + restoring + `))`
+// for as long as nobody has looked, or Twilio is out of reach, of which outOfReach tells.
+const (
+	restoringSince = `(SELECT CASE WHEN ` + outage + ` OR ` + unreached + ` THEN now() ELSE restoring_since END FROM looks
+		WHERE scope = '` + discoveryLook + `' AND (` + outage + ` OR ` + unreached + ` OR ` + restoring + `))`
+	outOfReach = `EXISTS (SELECT FROM looks WHERE scope = '` + discoveryLook + `' AND ` + unreached + `)`
+)
 
 // Restored ends the restoring after an outage, and reports that it did, if every open
 // conversation was compared with Twilio's since its beginning, those that are closed and

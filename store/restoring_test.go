@@ -61,7 +61,7 @@ func TestRestoring(t *testing.T) {
 	look()
 	f.exec(`UPDATE conversations SET reconcile_at = now() + interval '1 hour' WHERE id = $1`, other)
 	check("the look is not done", true)
-	_, err = f.FinishLook(ctx, nil, time.Now())
+	_, err = f.FinishLook(ctx, nil, time.Now(), every)
 	must(t, err)
 	check("nobody was asked about", true)
 	claim := func(want ...uuid.UUID) (polls []chat.Poll) {
@@ -117,7 +117,7 @@ func TestRestoring(t *testing.T) {
 	claim(id) // who was let off is compared when it can be
 	look()
 	check("after that, another outage", true)
-	_, err = f.FinishLook(ctx, nil, time.Now())
+	_, err = f.FinishLook(ctx, nil, time.Now(), every)
 	must(t, err)
 	f.exec(`UPDATE conversations SET reconcile_at = now() WHERE id = $1`, id)
 	done.Poll, done.LetOff = claim(id, other)[0], false // asked about, and not compared
@@ -136,19 +136,43 @@ func TestRestoring(t *testing.T) {
 	f.exec(`UPDATE looks SET restoring_since = NULL, found_at = NULL, next_at = now() + interval '1 minute'`) // a program of before looks
 	check("looked at by a program of before", false)
 	f.exec(`UPDATE looks SET seen_through = now() - interval '6 hours'`)
-	check("Twilio has been out of reach", false)
-	_, err = f.FinishLook(ctx, nil, time.Now())
+	check("Twilio is out of reach", true)
+	lease := f.lease(id)
+	reach := func(when string, want bool) {
+		t.Helper()
+		c, err := f.Load(ctx, lease)
+		must(t, err)
+		if c.OutOfReach != want {
+			t.Errorf("%s: out of reach %t, want %t", when, c.OutOfReach, want)
+		}
+	}
+	reach("looks have failed for hours", true)
+	f.exec(`UPDATE looks SET next_at = now() - interval '6 hours'`)
+	reach("nobody has looked for hours either", false)
+	f.exec(`UPDATE looks SET next_at = now() + interval '1 minute'`)
+	must(t, f.BackInReach(ctx))
+	check("Twilio is back", true)
+	reach("Twilio is back", false)
+	if look(); one[time.Duration](f, `SELECT now() - restoring_since FROM looks`) > time.Minute {
+		t.Error("the look is the beginning of another outage")
+	}
+	f.exec(`UPDATE looks SET restoring_since = now() - interval '61 minutes'`)
+	check("looks fail, though Twilio is back", false)
+	reach("looks fail, though Twilio is back", false)
+	must(t, f.BackInReach(ctx))
+	check("nobody is to wait for more than an hour", false)
+	_, err = f.FinishLook(ctx, nil, time.Now(), every)
 	must(t, err)
 	check("Twilio was out of reach", true)
 	began := one[time.Time](f, `SELECT restoring_since FROM looks`)
 	f.exec(`UPDATE looks SET seen_through = now() - interval '6 hours'`)
-	_, err = f.FinishLook(ctx, nil, time.Now())
+	_, err = f.FinishLook(ctx, nil, time.Now(), every)
 	must(t, err)
 	if again := one[time.Time](f, `SELECT restoring_since FROM looks`); !again.Equal(began) {
 		t.Errorf("what began at %v begins once more at %v", began, again)
 	}
 	f.exec(`UPDATE looks SET seen_through = now() - interval '6 hours', restoring_since = now() - interval '50 minutes', found_at = NULL`)
-	_, err = f.FinishLook(ctx, nil, time.Now())
+	_, err = f.FinishLook(ctx, nil, time.Now(), every)
 	must(t, err)
 	if again := one[time.Time](f, `SELECT restoring_since FROM looks`); again.Before(began) {
 		t.Errorf("after looks that failed for most of an hour, what is restored began at %v", again)

@@ -9,7 +9,7 @@ import (
 	"textme/twilio/twiliosim"
 )
 
-// Three numbers about which no call goes well keep nobody else's texts from being
+// Twelve numbers about which no call goes well keep nobody else's texts from being
 // found, when no webhook tells of any, and theirs are found when Twilio has recovered.
 func TestDeadNumbersKeepNobodyFromBeingPolled(t *testing.T) {
 	t.Parallel()

@@ -153,6 +153,47 @@ func TestOutage(t *testing.T) {
 	}
 }
 
+// Row W2 the other way round: the service runs, and Twilio is out of its reach for hours.
+// What is queued leaves, however new it is, when everything is restored.
+func TestTwilioOutOfReach(t *testing.T) {
+	t.Parallel()
+	s := newStoryAt(t, minutesAgo, func(env map[string]string) { env["RESCUE_AFTER"] = "1s" })
+	s.looksBack()
+	for _, phone := range []chat.Phone{ann, bob, carol} {
+		s.signsUp(phone, "Canary")
+		s.gets(phone, "thanks for signing up")
+	}
+	s.settled()
+	lost := []twiliosim.Rule{{Faults: []twiliosim.Fault{{Kind: twiliosim.WebhookLost}}}}
+	must(t, s.sim.SetFaults(twiliosim.Faults{Webhooks: lost}))
+	s.says(ann, "STOP")
+	s.says(carol, "HOURS")
+	s.elsewhere(http.MethodPost, s.sidOf(carol), "State=closed")
+	must(t, s.sim.SetFaults(twiliosim.Faults{Webhooks: lost, Calls: []twiliosim.Rule{{Faults: []twiliosim.Fault{{Kind: twiliosim.Unavailable}}}}}))
+	_, err := s.db.Exec(t.Context(), `UPDATE looks SET seen_through = seen_through - interval '6 hours'`)
+	must(t, err)
+	s.queues(ann, "canary for Ann")
+	s.queues(bob, "canary for Bob")
+	s.until("Twilio was called in vain", func() bool { return s.sim.FaultCounts()[string(twiliosim.Unavailable)] > 0 })
+	must(t, s.sim.SetFaults(twiliosim.Faults{}))
+
+	s.gets(bob, "canary for Bob")
+	const missed = `SELECT count(*) FILTER (WHERE received_at < (SELECT min(sending_at) FROM messages WHERE author = 'agent')), count(*)
+		FROM events WHERE via = 'poll' AND type <> ALL($1)`
+	s.reconciled()
+	var before, all int
+	must(t, s.db.QueryRow(t.Context(), missed, []string{chat.DeliveryUpdated, chat.ParticipantAdded}).Scan(&before, &all))
+	if before < all || all < 3 { // what two said, and what was closed
+		t.Errorf("of %d events that were missed, %d were known before a text left", all, before)
+	}
+	if got := one[string](s, `SELECT status || ': ' || reason FROM messages WHERE body = 'canary for Ann'`); got != "cancelled: the person replied STOP" {
+		t.Errorf("the text to her is %q", got)
+	}
+	if diff := s.differs(); diff != "" {
+		t.Errorf("-Twilio +ours:\n%s", diff)
+	}
+}
+
 // Polling keeps to its budget: whatever it asks Twilio, each page of a list is a call.
 func TestReconcileRate(t *testing.T) {
 	t.Parallel()
