@@ -161,7 +161,8 @@ func TestOddAnswers(t *testing.T) {
 		write, read   bool // Unknown
 		class         chat.ErrorClass
 		retryAfter    time.Duration
-		notForDeletes bool // an empty success is what a delete answers with
+		notForDeletes bool // it is what a delete answers with
+		// (https://www.twilio.com/docs/conversations-classic/api/conversation-resource)
 	}
 	tests := map[string]struct {
 		handler http.HandlerFunc
@@ -183,12 +184,12 @@ func TestOddAnswers(t *testing.T) {
 			w.Header().Set("Retry-After", "7")
 			errorJSON(w, 429, 20429, "Too Many Requests")
 		}, outcome{code: 20429, status: 429, class: chat.Transient, retryAfter: 7 * time.Second}},
-		"null":           {answer(200, "null"), outcome{status: 200, write: true, read: true, class: chat.Transient, notForDeletes: true}},
-		"empty object":   {answer(201, "{}"), outcome{status: 201, write: true, read: true, class: chat.Transient, notForDeletes: true}},
-		"empty success":  {answer(200, ""), outcome{status: 200, write: true, read: true, class: chat.Transient, notForDeletes: true}},
+		"null":           {answer(200, "null"), outcome{status: 200, write: true, read: true, class: chat.Transient}},
+		"empty object":   {answer(201, "{}"), outcome{status: 201, write: true, read: true, class: chat.Transient}},
+		"empty success":  {answer(200, ""), outcome{status: 200, write: true, read: true, class: chat.Transient}},
 		"no content":     {answer(204, ""), outcome{status: 204, write: true, read: true, class: chat.Transient, notForDeletes: true}},
-		"not JSON":       {answer(200, "<html>"+secret), outcome{status: 200, write: true, read: true, class: chat.Transient, notForDeletes: true}},
-		"another object": {answer(200, `{"sid":"../Services","state":"active","unique_name":"textme-1","meta":{"key":"users"}}`), outcome{status: 200, write: true, read: true, class: chat.Transient, notForDeletes: true}},
+		"not JSON":       {answer(200, "<html>"+secret), outcome{status: 200, write: true, read: true, class: chat.Transient}},
+		"another object": {answer(200, `{"sid":"../Services","state":"active","unique_name":"textme-1","meta":{"key":"users"}}`), outcome{status: 200, write: true, read: true, class: chat.Transient}},
 		"redirect":       {answer(302, "", "Location", "/elsewhere?Address="), outcome{status: 302, write: true, read: true, class: chat.Transient}},
 		"endless":        {func(w http.ResponseWriter, _ *http.Request) { pour(w, 200, maxAnswer+1) }, outcome{status: 200, write: true, read: true, class: chat.Transient}},
 		"reset before an answer": {func(w http.ResponseWriter, _ *http.Request) {

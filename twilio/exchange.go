@@ -121,6 +121,8 @@ func (x *exchange) RoundTrip(r *http.Request) (*http.Response, error) {
 		return nil, errRedirect
 	case len(body) == maxAnswer:
 		return nil, errTooLong
+	case r.Method == http.MethodDelete && res.StatusCode < 300 && res.StatusCode != http.StatusNoContent:
+		return nil, errUnreadable // the SDK would not mind
 	}
 	res.Body = io.NopCloser(bytes.NewReader(body))
 	return res, nil

@@ -98,7 +98,7 @@ func (s *storm) play(all []*scenario) {
 	}
 	for ch, stays := range facts.empty {
 		if stays {
-			s.fail("%s has nobody and nothing in it, and nobody discards it", ch)
+			s.fail("%s has nobody and nothing in it, and nobody discards it:\n\t%s", ch, strings.Join(s.known(ch), "\n\t"))
 		}
 	}
 	for _, sc := range all {
@@ -238,6 +238,27 @@ func (s *storm) facts() scenarioFacts {
 						AND (date_trunc('second', start.twilio_at), start.index) >= (date_trunc('second', stop.twilio_at), stop.index)))`,
 		[]any{&phone}, func() { f.late[phone]++ })
 	return f
+}
+
+// known is all that is known of a conversation at Twilio: there, and in our tables.
+func (s *storm) known(ch string) (list []string) {
+	s.t.Helper()
+	names := []string{ch}
+	if c, there := s.sim.Conversation(ch); there {
+		names = append(names, c.UniqueName)
+	}
+	for _, e := range s.sim.Ledger() {
+		if line := fmt.Sprintf("%s %T%+v", e.At.Format(time.StampMilli), e.Fact, e.Fact); slices.ContainsFunc(names, func(name string) bool { return strings.Contains(line, name) }) {
+			list = append(list, line)
+		}
+	}
+	var line string
+	for _, table := range []string{"conversations", "river_job", "events"} {
+		for _, name := range names {
+			s.each(fmt.Sprintf(`SELECT '%s: ' || r::text FROM %[1]s r WHERE r::text LIKE '%%%s%%'`, table, name), []any{&line}, func() { list = append(list, line) })
+		}
+	}
+	return list
 }
 
 // each scans every row of a query.
