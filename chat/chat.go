@@ -114,9 +114,9 @@ type Conversation struct {
 	Probing            bool
 	Sent               int       // texts this worker got to Twilio
 	RestoringSince     time.Time // as in GateFacts
-	// OutOfReach: for so long that it counts as an outage Twilio could not be looked
-	// through, and nobody has found it back in reach.
-	OutOfReach bool
+	// Outage: Twilio could not be looked through for long, whoever was out of reach, and
+	// has not answered since.
+	Outage bool
 
 	LoadedAt time.Time // by the database's clock
 	Lease    Lease

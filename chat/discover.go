@@ -12,16 +12,16 @@ import (
 type discoveryStore interface {
 	// ClaimLook gives one replica the right to look for new conversations if
 	// a look is due, and keeps it from others for hold. since is up to when they have
-	// been seen. The first time of all there is nothing to be found yet. One that is
-	// late by more than away ends an outage.
+	// been seen. The first time of all there is nothing to be found yet. If none could be
+	// ended for away, there is an outage.
 	ClaimLook(ctx context.Context, hold, away time.Duration) (since time.Time, due bool, err error)
-	// LookAgain has the next look come after so long at the latest.
+	// LookAgain has the next look come after so long.
 	LookAgain(ctx context.Context, after time.Duration) error
 	// FinishLook enqueues an AdoptJob for each conversation that belongs to
 	// no row, counts them, and remembers up to when all have been seen. The next look
 	// is every later.
 	FinishLook(ctx context.Context, found []RemoteConversation, through time.Time, every time.Duration) (unknown int, err error)
-	// BackInReach ends an outage that Twilio was out of reach for, if there is one.
+	// BackInReach ends the outage, if there is one: Twilio has answered.
 	BackInReach(ctx context.Context) error
 }
 

@@ -27,10 +27,25 @@ type round struct {
 	letOff    bool  // it could not, because of itself alone
 	unfetched error // of a conversation
 	unclaimed []ConversationSID
+	lookDue   bool
+	lookAgain time.Duration
+	stop      func() // ends the service during the next call
 }
 
-func (*round) ClaimLook(context.Context, time.Duration, time.Duration) (since time.Time, due bool, err error) {
-	return time.Time{}, false, nil
+func (r *round) ClaimLook(context.Context, time.Duration, time.Duration) (since time.Time, due bool, err error) {
+	return time.Time{}, r.lookDue, nil
+}
+
+func (r *round) ConversationsSince(ctx context.Context, _ time.Time) ([]RemoteConversation, error) {
+	if r.stop != nil {
+		r.stop()
+	}
+	return nil, ctx.Err()
+}
+
+func (r *round) LookAgain(ctx context.Context, after time.Duration) error {
+	r.lookAgain = after
+	return ctx.Err()
 }
 
 func (r *round) ClaimPolls(_ context.Context, most int, _ time.Duration) ([]Poll, error) {
@@ -40,7 +55,10 @@ func (r *round) ClaimPolls(_ context.Context, most int, _ time.Duration) ([]Poll
 	return claimed, nil
 }
 
-func (r *round) UnclaimPolls(_ context.Context, polls []Poll) error {
+func (r *round) UnclaimPolls(ctx context.Context, polls []Poll) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
 	for _, p := range polls {
 		r.unclaimed = append(r.unclaimed, p.SID)
 	}
@@ -48,6 +66,10 @@ func (r *round) UnclaimPolls(_ context.Context, polls []Poll) error {
 }
 
 func (r *round) MessagesAfter(ctx context.Context, sid ConversationSID, _ int) ([]RemoteMessage, error) {
+	if r.stop != nil {
+		r.stop()
+		return nil, ctx.Err()
+	}
 	r.concerns = append(r.concerns, Concern(ctx))
 	return nil, r.wrong[sid]
 }
@@ -189,6 +211,29 @@ func TestOutageIsNobodysOwn(t *testing.T) {
 	poll("dead", 4*pollHold, down)
 	poll("held", 10*time.Minute, nil)
 	poll("asked", 2*pollHold, down)
+}
+
+// A service that stops leaves the look and the polls that it does not reach to others.
+func TestStoppedPolling(t *testing.T) {
+	t.Parallel()
+	now := time.Now()
+	for _, looks := range []bool{true, false} {
+		ctx, stop := context.WithCancel(t.Context())
+		r := &round{lookDue: looks, stop: stop, done: map[ConversationSID]time.Duration{}}
+		for _, sid := range []ConversationSID{"CH1", "CH2", "CH3"} {
+			r.due = append(r.due, Poll{ConversationID: uuid.New(), SID: sid, LastActivity: now, DueAt: now, MappingCheckedAt: now})
+		}
+		s := New(r, r, Options{ReconcileEvery: 10 * time.Minute, Timing: Timing{Call: time.Second}}, func() time.Time { return now }, slog.New(slog.DiscardHandler))
+		if err := s.Reconcile(ctx); !errors.Is(err, context.Canceled) {
+			t.Errorf("looking %t: stopped with %v", looks, err)
+		}
+		if looks && r.lookAgain == 0 {
+			t.Error("the look is kept from others")
+		}
+		if !looks && len(r.unclaimed) != 2 {
+			t.Errorf("unclaimed were %v, want the two that were not reached", r.unclaimed)
+		}
+	}
 }
 
 // One that is to be left for a while, when others need not, is let off in the end: it may

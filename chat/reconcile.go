@@ -12,8 +12,7 @@ import (
 type reconcileStore interface {
 	// ClaimPolls picks conversations that are due, and after an outage every open one,
 	// and keeps them from other replicas for hold. Some come before others, and none so
-	// many that these never have a turn: half at the most have texts waiting to be sent. None
-	// are picked while Twilio has asked to wait.
+	// many that these never have a turn. None are picked while Twilio has asked to wait.
 	ClaimPolls(ctx context.Context, most int, hold time.Duration) ([]Poll, error)
 	// UnclaimPolls makes conversations that were claimed and not polled due
 	// again, since their turn had come.

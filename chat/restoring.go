@@ -2,6 +2,7 @@ package chat
 
 import (
 	"context"
+	"errors"
 	"time"
 )
 
@@ -33,10 +34,10 @@ func (s *Service) restores(c *Conversation) bool {
 	return s.opts.ReconcileEvery > 0 && c.RestoringSince.Unix() > 0
 }
 
-// holdForRestoring has the gate say that a text waits, and records it. While Twilio is out
-// of reach it is called first: who has an answer is the one to know that the outage is over.
+// holdForRestoring has the gate say that a text waits, and records it. In an outage Twilio
+// is called first: who has an answer is the one to know that it is over.
 func (s *Service) holdForRestoring(ctx context.Context, c *Conversation, m Outgoing) error {
-	if c.OutOfReach {
+	if c.Outage {
 		if err := s.backInReach(ctx, c); err != nil {
 			return err
 		}
@@ -53,7 +54,7 @@ func (s *Service) holdForRestoring(ctx context.Context, c *Conversation, m Outgo
 	return s.held(ctx, c, m, v)
 }
 
-// backInReach makes the cheapest call there is. If Twilio answers, its outage has ended.
+// backInReach makes the cheapest call there is. If Twilio answers, the outage has ended.
 func (s *Service) backInReach(ctx context.Context, c *Conversation) error {
 	if err := s.blocked(ctx, c); err != nil {
 		return err
@@ -61,7 +62,11 @@ func (s *Service) backInReach(ctx context.Context, c *Conversation) error {
 	if err := s.room(ctx); err != nil {
 		return err
 	}
-	if _, err := s.twilio.FetchConversation(ctx, string(c.SID)); ignoreGone(err) != nil {
+	_, err := s.twilio.FetchConversation(ctx, string(c.SID))
+	if te := (*TwilioError)(nil); isGone(err) && errors.As(err, &te) {
+		err = s.serviceStands(ctx, te)
+	}
+	if err != nil {
 		return err
 	}
 	return s.store.BackInReach(ctx)

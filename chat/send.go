@@ -168,7 +168,7 @@ func (s *Service) lookForAll(ctx context.Context, c *Conversation) error {
 // waiting, for the right to make a call too, is done before the gate, so that
 // its verdict is fresh.
 func (s *Service) sendOne(ctx context.Context, c *Conversation, m Outgoing) error {
-	if s.waitsForRestoring(m, c.RestoringSince) { // without asking Twilio, who has others to tell of
+	if s.waitsForRestoring(m, c.RestoringSince) || c.Outage && s.restores(c) { // without asking Twilio for what was said, who has others to tell of
 		return s.holdForRestoring(ctx, c, m)
 	}
 	if err := s.pace.take(ctx, string(c.Sender), c.ID, s.opts.SendEvery); err != nil {

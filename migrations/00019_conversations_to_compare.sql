@@ -1,7 +1,7 @@
 -- What an outage has missed may concern somebody who is not due for days: those that were
 -- not compared since are found by this. The table may be large, and in use meanwhile; what
 -- a build that was cut short has left is made anew. A program of before that still runs
--- beside this one notes no outage, and its texts wait for those only that are due anyway.
+-- beside this one has its texts wait for those only that are due anyway.
 
 -- +goose NO TRANSACTION
 -- +goose Up

@@ -15,17 +15,13 @@ import (
 const discoveryLook = "conversations"
 
 // ClaimLook gives one caller the right to look if a look is due, and keeps it from others
-// for hold. One that comes later than it was due by
-// more than away ends an outage: what that has missed is being restored from now on.
+// for hold. If none could be ended for away, there is an outage, until Twilio answers again.
 // The first of all only notes that everything from before has been seen, and that the
 // conversations there are, of a time when nobody looked, are to be compared.
 func (s *Store) ClaimLook(ctx context.Context, hold, away time.Duration) (since time.Time, due bool, err error) {
 	err = s.tx(ctx, "claim look", func(tx pgx.Tx) error {
 		const q = `/* store.ClaimLook */
-			UPDATE looks SET next_at = now() + $2::interval, away = $3,
-				restoring_since = CASE WHEN ` + outage + ` THEN now() ELSE restoring_since END,
-				outage_ended_at = CASE WHEN ` + outage + ` THEN now() ELSE outage_ended_at END,
-				found_at = CASE WHEN ` + outage + ` THEN NULL ELSE found_at END
+			UPDATE looks SET next_at = now() + $2::interval, away = $3
 			WHERE scope = $1 AND next_at <= now() RETURNING seen_through`
 		err := tx.QueryRow(ctx, q, discoveryLook, hold, away).Scan(&since)
 		if due = err == nil; !errors.Is(err, pgx.ErrNoRows) {
@@ -41,9 +37,8 @@ func (s *Store) ClaimLook(ctx context.Context, hold, away time.Duration) (since 
 
 // FinishLook enqueues an AdoptJob for each conversation that belongs to no row
 // by its SID or by the unique name we gave it, and remembers up to when all
-// have been seen. The next look is every later. If the last that ended was long ago, Twilio
-// was out of our reach: that is an outage too, unless one has ended minutes ago: then this
-// is its look.
+// have been seen. The next look is every later. One that ends an outage, or is the first
+// after its end, has all be compared that it may have missed.
 func (s *Store) FinishLook(ctx context.Context, found []chat.RemoteConversation, through time.Time, every time.Duration) (unknown int, err error) {
 	sids, ids := make([]chat.ConversationSID, len(found)), make([]uuid.UUID, len(found))
 	for i, c := range found {
@@ -66,12 +61,11 @@ func (s *Store) FinishLook(ctx context.Context, found []chat.RemoteConversation,
 			return err
 		}
 		unknown = len(jobs)
-		const unseen = `seen_through + away <= now() AND (restoring_since IS NULL OR restoring_since + interval '10 minutes' <= now())`
 		const seen = `/* store.FinishLook */
 			UPDATE looks SET seen_through = greatest(seen_through, $2), next_at = now() + $3::interval,
-				restoring_since = CASE WHEN ` + unseen + ` THEN now() ELSE restoring_since END,
+				restoring_since = CASE WHEN ` + outage + ` THEN now() ELSE restoring_since END,
 				outage_ended_at = CASE WHEN ` + unseen + ` THEN now() ELSE outage_ended_at END,
-				found_at = CASE WHEN ` + unseen + ` THEN now() WHEN restoring_since IS NOT NULL THEN coalesce(found_at, now()) END
+				found_at = CASE WHEN ` + outage + ` THEN now() WHEN restoring_since IS NOT NULL THEN coalesce(found_at, now()) END
 			WHERE scope = $1`
 		_, err = tx.Exec(ctx, seen, discoveryLook, through, every)
 		return err
@@ -79,22 +73,22 @@ func (s *Store) FinishLook(ctx context.Context, found []chat.RemoteConversation,
 	return unknown, err
 }
 
-// BackInReach ends an outage that Twilio was out of reach for, if there is one: what it has
-// missed is being restored from now on, and a look is due.
+// BackInReach ends the outage, if there is one: what it has missed is being restored from
+// now on, and a look is due.
 func (s *Store) BackInReach(ctx context.Context) error {
 	return s.tx(ctx, "back in reach", func(tx pgx.Tx) error {
 		const q = `/* store.BackInReach */
 			UPDATE looks SET restoring_since = now(), outage_ended_at = now(), found_at = NULL, next_at = least(next_at, now())
-			WHERE scope = $1 AND ` + unreached
+			WHERE scope = $1 AND ` + outage
 		_, err := tx.Exec(ctx, q, discoveryLook)
 		return err
 	})
 }
 
-// LookAgain has the next look come after so long at the latest.
+// LookAgain has the next look come after so long, however long the last one took.
 func (s *Store) LookAgain(ctx context.Context, after time.Duration) error {
 	return s.tx(ctx, "look again", func(tx pgx.Tx) error {
-		const q = `/* store.LookAgain */ UPDATE looks SET next_at = least(next_at, now() + $2::interval) WHERE scope = $1`
+		const q = `/* store.LookAgain */ UPDATE looks SET next_at = now() + $2::interval WHERE scope = $1`
 		_, err := tx.Exec(ctx, q, discoveryLook, after)
 		return err
 	})

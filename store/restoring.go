@@ -10,24 +10,25 @@ import (
 	"textme/chat"
 )
 
-// Of a row of looks: that nobody has looked for so long that there is an outage, that no
-// look could be ended for so long, as when Twilio is out of reach, and nobody has noted its
-// return, and that what an outage has missed is being restored. Whatever keeps that from
-// ending does so for an hour at the most after each outage; each text asks for what its
-// reader has said in any case.
+// Of a row of looks: that none could be ended for so long that something may have been
+// missed; that there is an outage, since Twilio has not answered since either; and that what
+// one has missed is being restored. Whatever keeps that from ending, and looks from ever
+// being ended, does so for an hour after Twilio has answered, and not again for a while; each
+// text asks for what its reader has said in any case.
 const (
-	outage    = `next_at + away <= now()`
-	unreached = `next_at + away > now() AND seen_through + away <= now() AND (restoring_since IS NULL OR restoring_since < seen_through)`
+	unseen = `seen_through + away <= now()`
+	outage = unseen + ` AND (restoring_since IS NULL OR restoring_since < seen_through
+		OR restoring_since + interval '1 hour' + away <= now())`
 	restoring = `restoring_since > now() - interval '1 hour'`
 )
 
 // restoringSince is the time, NULL for none, before which texts were called for that wait
 // because Twilio is being asked for what an outage has missed, or is about to be: now,
-// for as long as nobody has looked, or Twilio is out of reach, of which outOfReach tells.
+// for as long as it lasts, of which inOutage tells.
 const (
-	restoringSince = `(SELECT CASE WHEN ` + outage + ` OR ` + unreached + ` THEN now() ELSE restoring_since END FROM looks
-		WHERE scope = '` + discoveryLook + `' AND (` + outage + ` OR ` + unreached + ` OR ` + restoring + `))`
-	outOfReach = `EXISTS (SELECT FROM looks WHERE scope = '` + discoveryLook + `' AND ` + unreached + `)`
+	restoringSince = `(SELECT CASE WHEN ` + outage + ` THEN now() ELSE restoring_since END FROM looks
+		WHERE scope = '` + discoveryLook + `' AND (` + outage + ` OR ` + restoring + `))`
+	inOutage = `EXISTS (SELECT FROM looks WHERE scope = '` + discoveryLook + `' AND ` + outage + `)`
 )
 
 // Restored ends the restoring after an outage, and reports that it did, if every open
