@@ -117,6 +117,8 @@ type Conversation struct {
 	// Outage: Twilio could not be looked through for long, whoever was out of reach, and
 	// has not answered since.
 	Outage bool
+	// OutageEndedAt is when the latest one ended, long ago: there was none.
+	OutageEndedAt time.Time
 
 	LoadedAt time.Time // by the database's clock
 	Lease    Lease

@@ -19,8 +19,8 @@ type discoveryStore interface {
 	LookAgain(ctx context.Context, after time.Duration) error
 	// FinishLook enqueues an AdoptJob for each conversation that belongs to
 	// no row, counts them, and remembers up to when all have been seen. The next look
-	// is every later.
-	FinishLook(ctx context.Context, found []RemoteConversation, through time.Time, every time.Duration) (unknown int, err error)
+	// is every later, and without one for away there is an outage.
+	FinishLook(ctx context.Context, found []RemoteConversation, through time.Time, every, away time.Duration) (unknown int, err error)
 	// BackInReach ends the outage, if there is one: Twilio has answered.
 	BackInReach(ctx context.Context) error
 }
@@ -47,7 +47,7 @@ func (s *Service) discover(ctx context.Context) error {
 	if err := s.credentialsWork(ctx); err != nil { // nobody may be due for a poll
 		return err
 	}
-	unknown, err := s.store.FinishLook(ctx, found, through, s.opts.ReconcileEvery)
+	unknown, err := s.store.FinishLook(ctx, found, through, s.opts.ReconcileEvery, s.outage())
 	if unknown > 0 {
 		s.log.InfoContext(ctx, "found conversations that no webhook told of", "conversations", unknown)
 	}

@@ -26,8 +26,10 @@ const freshFor = time.Minute
 
 // unheard reports whether it is more than a day since Twilio was asked for all
 // that was said here, as it is where polls are rare, and in a conversation that
-// was just taken over.
-func (s *Service) unheard(c *Conversation) bool { return s.now().Sub(c.HeardAt) > liveFor }
+// was just taken over, or whether there was an outage since.
+func (s *Service) unheard(c *Conversation) bool {
+	return s.now().Sub(c.HeardAt) > liveFor || s.opts.ReconcileEvery > 0 && c.HeardAt.Before(c.OutageEndedAt)
+}
 
 // listen brings what was said in an unheard conversation into the transcript, and
 // a refusal among it is obeyed, before anything is sent there. While everything

@@ -33,6 +33,8 @@ func TestHear(t *testing.T) {
 		"new":                     {Conversation{HeardAt: now, RestoringSince: epoch}, 0, every, false},
 		"has waited":              {Conversation{HeardAt: now, RestoringSince: epoch}, 2 * freshFor, every, true},
 		"unheard":                 {Conversation{HeardAt: epoch, RestoringSince: epoch}, 0, every, true},
+		"not since an outage":     {Conversation{HeardAt: now.Add(-time.Hour), RestoringSince: epoch, OutageEndedAt: now.Add(-time.Minute)}, 0, every, true},
+		"since an outage":         {Conversation{HeardAt: now.Add(-time.Hour), RestoringSince: epoch, OutageEndedAt: now.Add(-2 * time.Hour)}, 0, every, false},
 		"restoring":               {Conversation{HeardAt: now, RestoringSince: now.Add(-time.Minute)}, 0, every, true},
 		"nobody polls":            {Conversation{HeardAt: now, RestoringSince: now.Add(-time.Minute)}, 0, 0, false},
 		"asked by the text ahead": {Conversation{HeardAt: now, RestoringSince: now.Add(-time.Minute), EverywhereAt: now}, 0, every, false},

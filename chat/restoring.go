@@ -19,7 +19,8 @@ func (t Timing) restoreCheck() time.Duration { return 10 * t.Rescue }
 // away is how late polling must be for us to have been away.
 func (s *Service) away() time.Duration { return 6 * s.opts.ReconcileEvery }
 
-// outage is how late it must be for what was called for to wait until it has caught up.
+// outage is how long no look must have been ended for what was called for to wait until
+// polling has caught up.
 func (s *Service) outage() time.Duration { return max(s.away(), shortestOutage) }
 
 // waitsForRestoring is the rule on texts that were called for before an outage ended, at

@@ -6,6 +6,7 @@
 -- +goose NO TRANSACTION
 -- +goose Up
 ALTER TABLE looks ADD COLUMN IF NOT EXISTS outage_ended_at timestamptz;
+COMMENT ON COLUMN looks.away IS 'how long no look must have been ended for an outage';
 COMMENT ON COLUMN looks.outage_ended_at IS 'when the latest outage ended: every open conversation is compared since then';
 COMMENT ON COLUMN conversations.mapping_checked_at IS 'when Twilio was last asked whether conversation and participant still stand; as late as the end of an outage also if that was asked in vain, because of it alone';
 COMMENT ON COLUMN conversations.reconcile_at IS 'when Twilio is asked next what webhooks did not tell; null: never, for it is gone, closed for long, or nobody polls';
@@ -19,4 +20,5 @@ DROP INDEX conversations_to_compare;
 COMMENT ON COLUMN conversations.claimed_due_at IS 'when the poll that is under way was due';
 COMMENT ON COLUMN conversations.reconcile_at IS 'when Twilio is asked next what webhooks did not tell; null: nothing has happened for a long time';
 COMMENT ON COLUMN conversations.mapping_checked_at IS 'when Twilio was last asked whether conversation and participant still stand';
+COMMENT ON COLUMN looks.away IS 'by how much the next look must be late for an outage';
 ALTER TABLE looks DROP COLUMN outage_ended_at;

@@ -46,7 +46,7 @@ func (s *Store) Load(ctx context.Context, lease chat.Lease) (chat.Conversation, 
 			c.create_attempted_at IS NOT NULL, coalesce(c.failed_at, 'epoch'), c.handler,
 			c.reply_from_index, c.answered_through_index, c.gaps_checked_through, c.heard_at, c.work_seq,
 			coalesce(p.reason, ''), coalesce(p.account, false), coalesce(p.credentials, false), coalesce(p.probe_at, 'epoch'), ` + decided + `,
-			coalesce(` + restoringSince + `, 'epoch'), ` + inOutage + `, now()
+			coalesce(` + restoringSince + `, 'epoch'), ` + inOutage + `, coalesce(` + outageEnded + `, 'epoch'), now()
 		FROM conversations c
 		JOIN customers k ON k.id = c.customer_id
 		LEFT JOIN LATERAL (
@@ -59,7 +59,7 @@ func (s *Store) Load(ctx context.Context, lease chat.Lease) (chat.Conversation, 
 		&c.SID, &c.ParticipantSID, &c.State, &c.Adopted,
 		&c.CreateAttempted, &c.FailedAt, &c.Handler,
 		&c.ReplyFrom, &c.AnsweredThrough, &c.GapsChecked, &c.HeardAt, &c.Lease.WorkSeq,
-		&c.Paused, &c.AccountPaused, &c.CredentialsRefused, &c.PausedUntil, &c.Decided, &c.RestoringSince, &c.Outage, &c.LoadedAt)
+		&c.Paused, &c.AccountPaused, &c.CredentialsRefused, &c.PausedUntil, &c.Decided, &c.RestoringSince, &c.Outage, &c.OutageEndedAt, &c.LoadedAt)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return c, fmt.Errorf("load: %w", chat.ErrLeaseLost)
 	}

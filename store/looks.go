@@ -15,13 +15,16 @@ import (
 const discoveryLook = "conversations"
 
 // ClaimLook gives one caller the right to look if a look is due, and keeps it from others
-// for hold. If none could be ended for away, there is an outage, until Twilio answers again.
+// for hold. If none could be ended for away, there is an outage, until Twilio answers again;
+// what one from before has missed is a part of it if nobody has even tried.
 // The first of all only notes that everything from before has been seen, and that the
 // conversations there are, of a time when nobody looked, are to be compared.
 func (s *Store) ClaimLook(ctx context.Context, hold, away time.Duration) (since time.Time, due bool, err error) {
 	err = s.tx(ctx, "claim look", func(tx pgx.Tx) error {
 		const q = `/* store.ClaimLook */
-			UPDATE looks SET next_at = now() + $2::interval, away = $3
+			UPDATE looks SET next_at = now() + $2::interval, away = coalesce(away, $3),
+				restoring_since = CASE WHEN ` + untried + ` THEN NULL ELSE restoring_since END,
+				found_at = CASE WHEN ` + untried + ` THEN NULL ELSE found_at END
 			WHERE scope = $1 AND next_at <= now() RETURNING seen_through`
 		err := tx.QueryRow(ctx, q, discoveryLook, hold, away).Scan(&since)
 		if due = err == nil; !errors.Is(err, pgx.ErrNoRows) {
@@ -37,9 +40,10 @@ func (s *Store) ClaimLook(ctx context.Context, hold, away time.Duration) (since 
 
 // FinishLook enqueues an AdoptJob for each conversation that belongs to no row
 // by its SID or by the unique name we gave it, and remembers up to when all
-// have been seen. The next look is every later. One that ends an outage, or is the first
-// after its end, has all be compared that it may have missed.
-func (s *Store) FinishLook(ctx context.Context, found []chat.RemoteConversation, through time.Time, every time.Duration) (unknown int, err error) {
+// have been seen. The next look is every later, and without one for away there is an
+// outage. A look that ends one, or comes later than that by itself, has all be compared that
+// may have been missed.
+func (s *Store) FinishLook(ctx context.Context, found []chat.RemoteConversation, through time.Time, every, away time.Duration) (unknown int, err error) {
 	sids, ids := make([]chat.ConversationSID, len(found)), make([]uuid.UUID, len(found))
 	for i, c := range found {
 		sids[i], ids[i] = c.SID, chat.ReadUniqueName(c.UniqueName)
@@ -62,12 +66,12 @@ func (s *Store) FinishLook(ctx context.Context, found []chat.RemoteConversation,
 		}
 		unknown = len(jobs)
 		const seen = `/* store.FinishLook */
-			UPDATE looks SET seen_through = greatest(seen_through, $2), next_at = now() + $3::interval,
+			UPDATE looks SET seen_through = greatest(seen_through, $2), next_at = now() + $3::interval, away = $4,
 				restoring_since = CASE WHEN ` + outage + ` THEN now() ELSE restoring_since END,
 				outage_ended_at = CASE WHEN ` + unseen + ` THEN now() ELSE outage_ended_at END,
 				found_at = CASE WHEN ` + outage + ` THEN now() WHEN restoring_since IS NOT NULL THEN coalesce(found_at, now()) END
 			WHERE scope = $1`
-		_, err = tx.Exec(ctx, seen, discoveryLook, through, every)
+		_, err = tx.Exec(ctx, seen, discoveryLook, through, every, away)
 		return err
 	})
 	return unknown, err
@@ -78,7 +82,7 @@ func (s *Store) FinishLook(ctx context.Context, found []chat.RemoteConversation,
 func (s *Store) BackInReach(ctx context.Context) error {
 	return s.tx(ctx, "back in reach", func(tx pgx.Tx) error {
 		const q = `/* store.BackInReach */
-			UPDATE looks SET restoring_since = now(), outage_ended_at = now(), found_at = NULL, next_at = least(next_at, now())
+			UPDATE looks SET restoring_since = now(), outage_ended_at = now(), found_at = NULL, next_at = now()
 			WHERE scope = $1 AND ` + outage
 		_, err := tx.Exec(ctx, q, discoveryLook)
 		return err

@@ -274,7 +274,7 @@ func TestLook(t *testing.T) {
 	}
 	f.jobs = nil
 	through := time.Now().Truncate(time.Microsecond)
-	n, err := f.FinishLook(ctx, found, through, 10*time.Minute)
+	n, err := f.FinishLook(ctx, found, through, 10*time.Minute, time.Hour)
 	must(t, err)
 	if got := one[time.Duration](f, `SELECT next_at - now() FROM looks`); got < 9*time.Minute {
 		t.Errorf("the next look is in %v, want ten minutes", got)

@@ -11,14 +11,16 @@ import (
 )
 
 // Of a row of looks: that none could be ended for so long that something may have been
-// missed; that there is an outage, since Twilio has not answered since either; and that what
+// missed; that for so long nobody even tried; that there is an outage, since Twilio has not
+// answered since either, or, if it has, that was long ago; and that what
 // one has missed is being restored. Whatever keeps that from ending, and looks from ever
 // being ended, does so for an hour after Twilio has answered, and not again for a while; each
-// text asks for what its reader has said in any case.
+// text asks for what its reader has said in any case. Looks that take long are no outage.
 const (
-	unseen = `seen_through + away <= now()`
-	outage = unseen + ` AND (restoring_since IS NULL OR restoring_since < seen_through
-		OR restoring_since + interval '1 hour' + away <= now())`
+	unseen  = `seen_through + away <= now()`
+	untried = `next_at + away <= now()`
+	outage  = unseen + ` AND (outage_ended_at IS NULL OR outage_ended_at + away <= now())
+		AND (restoring_since IS NULL OR restoring_since < seen_through OR restoring_since + interval '1 hour' + away <= now() OR ` + untried + `)`
 	restoring = `restoring_since > now() - interval '1 hour'`
 )
 

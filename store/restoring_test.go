@@ -47,23 +47,25 @@ func TestRestoring(t *testing.T) {
 		}
 	}
 
+	const down = `UPDATE looks SET seen_through = now() - interval '6 hours', outage_ended_at = now() - interval '7 hours'`
+
 	_, _, err := f.ClaimLook(ctx, every, away)
 	must(t, err)
 	check("a new database", false)
 	f.exec(`UPDATE looks SET seen_through = now() - interval '9 minutes', next_at = now()`)
 	check("a late look", false)
 	look()
-	_, err = f.FinishLook(ctx, nil, time.Now(), every)
+	_, err = f.FinishLook(ctx, nil, time.Now(), every, away)
 	must(t, err)
 	check("a look that was late", false)
 
-	f.exec(`UPDATE looks SET seen_through = now() - interval '6 hours', next_at = now()`)
+	f.exec(down + `, next_at = now()`)
 	f.exec(`UPDATE conversations SET reconcile_at = now() - interval '1 hour'`)
 	check("nobody has looked yet", true)
 	look()
 	f.exec(`UPDATE conversations SET reconcile_at = now() + interval '1 hour' WHERE id = $1`, other)
 	check("the look is not done", true)
-	_, err = f.FinishLook(ctx, nil, time.Now(), every)
+	_, err = f.FinishLook(ctx, nil, time.Now(), every, away)
 	must(t, err)
 	check("nobody was asked about", true)
 	claim := func(want ...uuid.UUID) (polls []chat.Poll) {
@@ -114,12 +116,12 @@ func TestRestoring(t *testing.T) {
 	check("it takes long", true)
 	f.exec(`UPDATE looks SET restoring_since = now() - interval '61 minutes'`)
 	check("it takes for ever", false)
-	f.exec(`UPDATE looks SET restoring_since = now() - interval '7 hours', seen_through = now() - interval '6 hours', next_at = now()`)
 	f.exec(`UPDATE conversations SET reconcile_at = now() WHERE id = $1`, id)
 	claim(id) // who was let off is compared when it can be
+	f.exec(down + `, restoring_since = now() - interval '7 hours', next_at = now()`)
 	look()
 	check("after that, another outage", true)
-	_, err = f.FinishLook(ctx, nil, time.Now(), every)
+	_, err = f.FinishLook(ctx, nil, time.Now(), every, away)
 	must(t, err)
 	f.exec(`UPDATE conversations SET reconcile_at = now() WHERE id = $1`, id)
 	done.Poll, done.LetOff = claim(id, other)[0], false // asked about, and not compared
@@ -138,6 +140,8 @@ func TestRestoring(t *testing.T) {
 	f.exec(`UPDATE looks SET restoring_since = NULL, found_at = NULL, next_at = now() + interval '1 minute'`) // a program of before looks
 	check("looked at by a program of before", false)
 	f.exec(`UPDATE looks SET seen_through = now() - interval '6 hours'`)
+	check("a look took long, though all is compared", false)
+	f.exec(down)
 	check("Twilio is out of reach", true)
 	lease := f.lease(id)
 	outage := func(when string, want bool) {
@@ -157,7 +161,7 @@ func TestRestoring(t *testing.T) {
 	must(t, f.BackInReach(ctx))
 	check("looks fail, though Twilio is back", false)
 	outage("looks fail, though Twilio is back", false)
-	_, err = f.FinishLook(ctx, nil, time.Now(), every)
+	_, err = f.FinishLook(ctx, nil, time.Now(), every, away)
 	must(t, err)
 	if restoring() {
 		t.Error("a look has ended when nobody waits any longer: they wait again")
@@ -166,14 +170,30 @@ func TestRestoring(t *testing.T) {
 		t.Errorf("what the look may have missed is compared as of %v ago", since)
 	}
 	f.exec(`UPDATE looks SET restoring_since = now() - interval '50 minutes', seen_through = now() - interval '6 hours', found_at = NULL`)
-	_, err = f.FinishLook(ctx, nil, time.Now(), every)
+	_, err = f.FinishLook(ctx, nil, time.Now(), every, away)
 	must(t, err)
 	if since := one[time.Duration](f, `SELECT now() - restoring_since FROM looks`); since < 49*time.Minute {
 		t.Errorf("for that, texts wait as of %v ago", since)
 	}
-	f.exec(`UPDATE looks SET restoring_since = now() - interval '71 minutes', seen_through = now() - interval '6 hours', found_at = NULL`)
+	f.exec(down + `, restoring_since = now() - interval '61 minutes', found_at = NULL`)
+	outage("looks fail", false)
+	f.exec(`UPDATE looks SET restoring_since = now() - interval '71 minutes'`)
 	check("Twilio was back for a moment only", true)
 	outage("Twilio was back for a moment only", true)
+	f.exec(`UPDATE looks SET restoring_since = now() - interval '61 minutes', next_at = now() - interval '30 minutes'`)
+	outage("we were back for a moment only", true)
+	look()
+	outage("we were back for a moment only, and are again", true)
+	check("we were back for a moment only, and are again", true)
+
+	f.exec(`UPDATE looks SET seen_through = now() - interval '20 minutes', away = '2 hours', restoring_since = NULL, next_at = now()`)
+	look()
+	outage("what counts as an outage was longer", false)
+	_, err = f.FinishLook(ctx, nil, time.Now(), every, away)
+	must(t, err)
+	if got := one[time.Duration](f, `SELECT away FROM looks`); got != away {
+		t.Errorf("from the next look on an outage takes %v, want %v", got, away)
+	}
 }
 
 // While there is something to be restored, half of those polled were due by then, also

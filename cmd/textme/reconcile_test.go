@@ -170,7 +170,7 @@ func TestTwilioOutOfReach(t *testing.T) {
 	s.says(carol, "HOURS")
 	s.elsewhere(http.MethodPost, s.sidOf(carol), "State=closed")
 	must(t, s.sim.SetFaults(twiliosim.Faults{Webhooks: lost, Calls: []twiliosim.Rule{{Faults: []twiliosim.Fault{{Kind: twiliosim.Unavailable}}}}}))
-	_, err := s.db.Exec(t.Context(), `UPDATE looks SET seen_through = seen_through - interval '6 hours'`)
+	_, err := s.db.Exec(t.Context(), `UPDATE looks SET seen_through = seen_through - interval '6 hours', outage_ended_at = outage_ended_at - interval '7 hours'`)
 	must(t, err)
 	s.queues(ann, "canary for Ann")
 	s.queues(bob, "canary for Bob")

@@ -105,7 +105,8 @@ func passes(t *testing.T, db *pgxpool.Pool, d time.Duration) {
 		`UPDATE conversations SET reconcile_at = reconcile_at - $1::interval, mapping_checked_at = mapping_checked_at - $1::interval, last_activity_at = last_activity_at - $1::interval, heard_at = heard_at - $1::interval`,
 		`UPDATE messages SET twilio_at = twilio_at - $1::interval, created_at = created_at - $1::interval, body_at = body_at - $1::interval`,
 		`UPDATE events SET received_at = received_at - $1::interval, sweep_at = sweep_at - $1::interval`,
-		`UPDATE looks SET seen_through = seen_through - $1::interval, next_at = next_at - $1::interval`,
+		`UPDATE looks SET seen_through = seen_through - $1::interval, next_at = next_at - $1::interval, outage_ended_at = outage_ended_at - $1::interval,
+			restoring_since = restoring_since - $1::interval, found_at = found_at - $1::interval`,
 	} {
 		_, err := db.Exec(t.Context(), q, d)
 		must(t, err)
