@@ -5,9 +5,11 @@ package main
 import (
 	"bytes"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"net/http"
 	"net/url"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -73,7 +75,10 @@ func (s *storm) checkTranscripts(tapped *wiretap) {
 	}
 	must(s.t, s.sim.SetFaults(twiliosim.Faults{}))
 	s.passes(15 * time.Minute)
-	if diff := cmp.Diff(recordsAt(s.sim), recordsWith(s.t, s.db)); diff != "" {
+	// Who signs up while they text may have had one made that is not used.
+	atTwilio := recordsAt(s.sim)
+	maps.DeleteFunc(atTwilio, func(sid string, r record) bool { return slices.Equal(r, record{"open"}) && s.discarding([]string{sid}) })
+	if diff := cmp.Diff(atTwilio, recordsWith(s.t, s.db)); diff != "" {
 		s.t.Errorf("-Twilio +ours:\n%s", diff)
 	}
 	if again := repeatedAt(s.sim); len(again) > 0 {
