@@ -44,8 +44,11 @@ func (r *round) ConversationsSince(ctx context.Context, _ time.Time) ([]RemoteCo
 }
 
 func (r *round) LookAgain(ctx context.Context, after time.Duration) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
 	r.lookAgain = after
-	return ctx.Err()
+	return nil
 }
 
 func (r *round) ClaimPolls(_ context.Context, most int, _ time.Duration) ([]Poll, error) {

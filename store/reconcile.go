@@ -32,8 +32,8 @@ const (
 // waiting to be sent, since a STOP that was missed must be heard before they leave; then
 // those for which everybody waits whose texts an outage has held back;
 // then those that were active within a day; then the quiet ones, for they are ever more;
-// last what an outage has left to be compared when nobody waits for it any longer. Each is
-// half of what is left of a claim at the most, so that none keeps those after it from their
+// last what an outage has left to be compared when nobody waits for it any longer. Each but
+// the last is half of what is left of a claim at the most, so that none keeps those after it from their
 // turn: what keeps many texts from leaving may keep us from asking about their conversations
 // as well, and more may be active than we can poll. As arrays they are found by their
 // indexes, whatever Postgres thinks.

@@ -130,17 +130,19 @@ func TestClaimPollsSkipsLocked(t *testing.T) {
 func TestFinishPoll(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
+	const active = `UPDATE conversations SET last_activity_at = now() + interval '1 second' WHERE id = $1`
+	const madeDue = `UPDATE conversations SET reconcile_at = now(), mapping_checked_at = 'epoch' WHERE id = $1` // as by PollAll
 	tests := map[string]struct {
 		done   func(*chat.PollDone)
-		active bool // something happens during the poll
+		during string // what happens during the poll
 		want   string
 	}{
-		"quiet":        {func(d *chat.PollDone) { d.Next, d.IfActive = 6*time.Hour, time.Minute }, false, "06:00:00 -1 f"},
-		"active":       {func(d *chat.PollDone) { d.Next, d.IfActive = 6*time.Hour, time.Minute }, true, "00:01:00 -1 f"},
-		"forgotten":    {func(d *chat.PollDone) { d.IfActive = time.Minute }, false, "never -1 f"},
-		"gone":         {func(*chat.PollDone) {}, true, "never -1 f"},
-		"gaps checked": {func(d *chat.PollDone) { d.GapsChecked, d.Mapping = 7, true }, false, "never 7 t"},
-		"made due":     {func(d *chat.PollDone) { d.Next, d.IfActive = 6*time.Hour, 6*time.Hour }, false, "00:00:00 -1 f"},
+		"quiet":        {func(d *chat.PollDone) { d.Next, d.IfActive = 6*time.Hour, time.Minute }, "", "06:00:00 -1 f"},
+		"active":       {func(d *chat.PollDone) { d.Next, d.IfActive = 6*time.Hour, time.Minute }, active, "00:01:00 -1 f"},
+		"forgotten":    {func(d *chat.PollDone) { d.IfActive = time.Minute }, "", "never -1 f"},
+		"gone":         {func(*chat.PollDone) {}, active, "never -1 f"},
+		"gaps checked": {func(d *chat.PollDone) { d.GapsChecked, d.Mapping = 7, true }, "", "never 7 t"},
+		"made due":     {func(d *chat.PollDone) { d.Next, d.IfActive = 6*time.Hour, 6*time.Hour }, madeDue, "00:00:00 -1 f"},
 	}
 	i := 0
 	for name, tt := range tests {
@@ -152,14 +154,10 @@ func TestFinishPoll(t *testing.T) {
 		if len(polls) != 1 || polls[0].ConversationID != id || polls[0].State != chat.Active || time.Since(polls[0].DueAt) < time.Minute {
 			t.Fatalf("%s: claimed %+v", name, polls)
 		}
-		if tt.active {
-			f.exec(`UPDATE conversations SET last_activity_at = now() + interval '1 second' WHERE id = $1`, id)
+		if tt.during != "" {
+			f.exec(tt.during, id)
 		}
 		done := chat.PollDone{Poll: polls[0]}
-		if name == "made due" {
-			_, err = f.PollAll(t.Context())
-			must(t, err)
-		}
 		tt.done(&done)
 		must(t, f.FinishPoll(t.Context(), done))
 		const q = `SELECT format('%s %s %s', coalesce((date_trunc('minute', reconcile_at - now() + interval '30 seconds'))::text, 'never'), gaps_checked_through, mapping_checked_at > now() - interval '1 minute')
@@ -167,7 +165,7 @@ func TestFinishPoll(t *testing.T) {
 		if got := one[string](f, q, id); got != tt.want {
 			t.Errorf("%s: got %q, want %q", name, got, tt.want)
 		}
-		f.exec(`UPDATE conversations SET reconcile_at = NULL`)
+		f.exec(`UPDATE conversations SET reconcile_at = NULL WHERE id = $1`, id)
 	}
 }
 

@@ -17,11 +17,12 @@ import (
 // being ended, does so for an hour after Twilio has answered, and not again for a while; each
 // text asks for what its reader has said in any case. Looks that take long are no outage.
 const (
-	unseen  = `seen_through + away <= now()`
-	untried = `next_at + away <= now()`
-	outage  = unseen + ` AND (outage_ended_at IS NULL OR outage_ended_at + away <= now())
-		AND (restoring_since IS NULL OR restoring_since < seen_through OR restoring_since + interval '1 hour' + away <= now() OR ` + untried + `)`
-	restoring = `restoring_since > now() - interval '1 hour'`
+	unseen           = `seen_through + away <= now()`
+	untried          = `next_at + away <= now()`
+	longestRestoring = `interval '1 hour'` // that texts wait
+	outage           = unseen + ` AND (outage_ended_at IS NULL OR outage_ended_at + away <= now())
+		AND (restoring_since IS NULL OR restoring_since < seen_through OR restoring_since + ` + longestRestoring + ` + away <= now() OR ` + untried + `)`
+	restoring = `restoring_since > now() - ` + longestRestoring
 )
 
 // restoringSince is the time, NULL for none, before which texts were called for that wait

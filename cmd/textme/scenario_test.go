@@ -244,7 +244,7 @@ func (s *storm) facts() scenarioFacts {
 func (s *storm) known(ch string) (list []string) {
 	s.t.Helper()
 	names := []string{ch}
-	if c, there := s.sim.Conversation(ch); there {
+	if c, _ := s.sim.Conversation(ch); c.UniqueName != "" {
 		names = append(names, c.UniqueName)
 	}
 	for _, e := range s.sim.Ledger() {
